@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs all tests but soaks. Safe to run again.
+#   scripts/test.sh          everything
+#   scripts/test.sh quick    the release build's lint, unit and property tests only
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:-all}
+started=$SECONDS
+say() { printf '\n== %4ds  %s\n' "$((SECONDS - started))" "$*"; }
+
+say "installing and building (release)"
+scripts/build.sh
+run_tests() { # PRESET-FOLDER CTEST-ARGS...
+  local folder=$1; shift
+  ctest --test-dir "$folder" --output-on-failure --no-tests=error "$@"
+}
+if [ "$what" = quick ]; then
+  say "lint, unit, property"
+  run_tests build/release -L 'lint|unit|property' -j 2
+  exit
+fi
+
+sanitize() { # PRESET LABELS
+  say "building ($1)"
+  cmake --preset "$1" > "build/$1.configure.log" 2>&1 || { cat "build/$1.configure.log"; exit 1; }
+  cmake --build --preset "$1"
+  say "tests under $1"
+  run_tests "build/$1" -L "$2" -j 2
+}
+
+# Quick tests first, side by side; then what starts servers and sandboxes, one at a time.
+say "lint, unit, property, policy"
+run_tests build/release -LE 'soak|e2e|crash|bench' -j 2
+say "crash and end-to-end"
+run_tests build/release -L 'crash|e2e' -LE soak
+sanitize asan-ubsan 'unit|fuzz'
+sanitize tsan 'threads'
+say "all tests passed"
