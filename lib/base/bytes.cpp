@@ -14,6 +14,8 @@ int nibble(char c) {
 
 }  // namespace
 
+void append(Bytes& out, ByteView more) { out.insert(out.end(), more.begin(), more.end()); }
+
 std::string hex(ByteView bytes) {
   std::string text;
   text.reserve(bytes.size() * 2);

@@ -24,6 +24,9 @@ inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// Appends `more`, which is no part of `out`. (g++ 12 warns falsely where insert() is inlined.)
+void append(Bytes& out, ByteView more);
+
 /// N bytes with a name of their own. `Tag` keeps a Hash32 from being taken for a U256.
 template <size_t N, class Tag>
 struct FixedBytes {

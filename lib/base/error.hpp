@@ -50,6 +50,7 @@ struct Error {
     details.insert_or_assign(std::move(key), std::move(value));
     return std::move(*this);
   }
+  friend bool operator==(const Error&, const Error&) = default;
 };
 
 }  // namespace mizan
