@@ -1,0 +1,109 @@
+#include "mizan/command.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+namespace mizan::cli {
+namespace {
+
+constexpr size_t kPassphraseBytesMax = 4096;
+
+Result<std::string> read_secret_file(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0)
+    return fail(ErrorCode::io_error, fmt::format("the passphrase file {} can't be read: {}",
+                                                 path.string(), std::strerror(errno)));
+  struct stat info {};
+  std::string text(kPassphraseBytesMax + 1, '\0');
+  const bool stated = ::fstat(fd, &info) == 0;
+  const ssize_t got = ::read(fd, text.data(), text.size());
+  ::close(fd);
+  if (!stated || !S_ISREG(info.st_mode) || got < 0)
+    return fail(ErrorCode::io_error, fmt::format("{} is not a readable file", path.string()));
+  if ((info.st_mode & 077) != 0)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} can be read by others: run chmod 600 on it", path.string()));
+  if (static_cast<size_t>(got) > kPassphraseBytesMax)
+    return fail(ErrorCode::too_large,
+                fmt::format("{} is longer than {} bytes", path.string(), kPassphraseBytesMax));
+  text.resize(static_cast<size_t>(got));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (text.empty())
+    return fail(ErrorCode::invalid_argument, fmt::format("{} is empty", path.string()));
+  return text;
+}
+
+Result<std::string> ask_terminal(const std::string& prompt) {
+  const int fd = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
+  termios before{};
+  if (fd < 0 || ::tcgetattr(fd, &before) != 0) {
+    if (fd >= 0) ::close(fd);
+    return fail(ErrorCode::unauthenticated,
+                "no terminal to ask for the passphrase: give --passphrase-file, or unlock the key "
+                "first with `mizan key unlock`");
+  }
+  termios quiet = before;
+  quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  ::tcsetattr(fd, TCSAFLUSH, &quiet);
+  std::string text;
+  bool ended = ::write(fd, prompt.data(), prompt.size()) < 0;
+  char letter = 0;
+  while (!ended && text.size() < kPassphraseBytesMax && ::read(fd, &letter, 1) == 1) {
+    if (letter == '\n') break;
+    text.push_back(letter);
+  }
+  ::tcsetattr(fd, TCSAFLUSH, &before);
+  [[maybe_unused]] const ssize_t shown = ::write(fd, "\n", 1);
+  ::close(fd);
+  return text;
+}
+
+bool is_bad_input(ErrorCode code) {
+  return code == ErrorCode::invalid_argument || code == ErrorCode::unknown_field ||
+         code == ErrorCode::unsupported_key || code == ErrorCode::too_large;
+}
+
+}  // namespace
+
+Result<std::string> read_passphrase(const Context& context, const std::string& prompt, bool confirm,
+                                    const std::filesystem::path& file) {
+  if (!file.empty()) return read_secret_file(file);
+  if (!context.passphrase_file.empty()) return read_secret_file(context.passphrase_file);
+  if (const char* folder = std::getenv("CREDENTIALS_DIRECTORY"); folder != nullptr) {
+    const auto path = std::filesystem::path(folder) / "mizan-passphrase";
+    if (std::filesystem::exists(path)) return read_secret_file(path);
+  }
+  MIZAN_TRY(first, ask_terminal(prompt));
+  if (confirm) {
+    MIZAN_TRY(second, ask_terminal("The same again: "));
+    if (first != second)
+      return fail(ErrorCode::invalid_argument, "the two passphrases differ: try again");
+  }
+  return first;
+}
+
+int report(const Context& context, const Error& error) {
+  const auto field = error.details.find("field");
+  const bool named =
+      field != error.details.end() && error.message.find(field->second) == std::string::npos;
+  if (context.json) {
+    boost::json::object details;
+    for (const auto& [key, value] : error.details) details[key] = value;
+    const boost::json::object body{{"code", std::string(to_string(error.code))},
+                                   {"message", error.message},
+                                   {"details", std::move(details)}};
+    fmt::print("{}\n", boost::json::serialize(boost::json::object{{"error", body}}));
+  } else {
+    fmt::print(stderr, "mizan: {}{}\n", named ? field->second + ": " : "", error.message);
+  }
+  return is_bad_input(error.code) ? kExitUsage : kExitFailed;
+}
+
+}  // namespace mizan::cli

@@ -1,0 +1,16 @@
+// The subcommands. A file of its own for each; a new one is declared and listed here.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "mizan/command.hpp"
+
+#include <initializer_list>
+
+namespace mizan::cli {
+
+using AddCommand = void (*)(CLI::App& app, Context& context);
+
+// In the order of `mizan --help`.
+inline constexpr std::initializer_list<AddCommand> kCommands = {};
+
+}  // namespace mizan::cli
