@@ -1,0 +1,51 @@
+// An open WebSocket as both of its ends see it; a simulated network puts its own behind it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "net/http.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace mizan::net {
+
+/// The sending side. Safe from every thread; nothing here waits. Held as long as anybody likes:
+/// after the connection's end `send` does nothing.
+class Socket {
+ public:
+  virtual ~Socket() = default;
+  /// Queues one text message. A peer that reads too slowly for its queue's bound is cut off.
+  virtual void send(std::string text) = 0;
+  /// Sends what is queued, says goodbye with `reason` (at most 120 bytes), then closes.
+  virtual void close(std::string reason) = 0;
+};
+
+/// The receiving side. Calls come one at a time: on_open first, on_close last and exactly once.
+class SocketHandler {
+ public:
+  virtual ~SocketHandler() = default;
+  virtual void on_open(std::shared_ptr<Socket> socket) = 0;
+  /// The next message is read only after `done` was called (from any thread): whoever is busy slows
+  /// its peer down and does not pile up messages.
+  virtual void on_text(std::string text, std::function<void()> done) = 0;
+  /// `reason` says why: unavailable when the other end went or was never reached, too_large, the
+  /// server's own error when it refused the upgrade.
+  virtual void on_close(const Error& reason) = 0;
+};
+
+struct SocketOptions {
+  size_t max_message_bytes = 1 << 20;
+  size_t max_queued_bytes = 8 << 20;  ///< unsent; beyond it the peer is cut off
+  Milliseconds handshake_timeout{10'000};
+  Milliseconds idle_timeout{20'000};  ///< without a byte from the peer; pings go out at half of it
+};
+
+/// Opens client sockets without waiting. `handler` hears on_close if the connection fails.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  virtual void connect(const Url& url, const std::string& target, const Headers& headers,
+                       std::shared_ptr<SocketHandler> handler) = 0;
+};
+
+}  // namespace mizan::net
