@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,8 @@ enum class ErrorCode {
 
 /// The code as it is spelled in JSON, e.g. "insufficient_funds".
 std::string_view to_string(ErrorCode code);
+/// The code that is spelled so, or nothing.
+std::optional<ErrorCode> parse_error_code(std::string_view spelling);
 
 /// An expected failure. `message` is one sentence for a person: it names the field and says what
 /// to do; it never holds a secret. `details` are machine-readable (a field's path under "field").
