@@ -27,6 +27,13 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::policy_blocked: return "policy_blocked";
     case ErrorCode::policy_held: return "policy_held";
     case ErrorCode::internal: return "internal";
+    case ErrorCode::credential_malformed: return "credential_malformed";
+    case ErrorCode::credential_algorithm: return "credential_algorithm";
+    case ErrorCode::credential_issuer: return "credential_issuer";
+    case ErrorCode::credential_tampered: return "credential_tampered";
+    case ErrorCode::credential_expired: return "credential_expired";
+    case ErrorCode::credential_revoked: return "credential_revoked";
+    case ErrorCode::credential_wrong_holder: return "credential_wrong_holder";
   }
   ensure(false, "an ErrorCode has a spelling");
   return "internal";

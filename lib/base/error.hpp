@@ -33,7 +33,14 @@ enum class ErrorCode {
   corrupted,            ///< stored bytes that fail their check; details.place
   policy_blocked,       ///< a rule forbids the deal
   policy_held,          ///< a person has to decide first
-  internal              ///< a fault of Mizan itself
+  internal,             ///< a fault of Mizan itself
+  credential_malformed,     ///< not an SD-JWT, or one over its bounds
+  credential_algorithm,     ///< signed by another algorithm than its key's
+  credential_issuer,        ///< an issuer that is not accepted
+  credential_tampered,      ///< a signature or a disclosure's digest does not hold
+  credential_expired,       ///< past its time, or before it
+  credential_revoked,       ///< its issuer took it back
+  credential_wrong_holder   ///< bound to another key, or shown to somebody else
 };
 
 /// The code as it is spelled in JSON, e.g. "insufficient_funds".
