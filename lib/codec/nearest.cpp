@@ -40,6 +40,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string> nearest(std::string_view word,
                                    std::span<const std::string_view> candidates) {
+  if (word.size() > kLongest) return std::nullopt;
   std::optional<std::string> best;
   size_t least = kLongest + 1;
   for (const std::string_view candidate : candidates) {

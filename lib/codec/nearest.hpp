@@ -15,7 +15,7 @@ namespace mizan {
 size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The closest candidate (the first of equals), if it is close enough to be worth offering: at most
-/// a third of the longer word's letters differ, or one letter.
+/// a third of the longer word's letters differ, or one letter. A word over 64 letters has none.
 std::optional<std::string> nearest(std::string_view word,
                                    std::span<const std::string_view> candidates);
 std::optional<std::string> nearest(std::string_view word,
