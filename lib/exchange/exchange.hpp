@@ -1,0 +1,90 @@
+// The exchange: commands in, events out. Composes market, ledger and policy.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "exchange/command.hpp"
+#include "exchange/event.hpp"
+#include "exchange/state.hpp"
+#include "market/reason.hpp"
+
+#include <memory>
+
+namespace mizan::exchange {
+
+/// The first answer to a command, and again to every repetition under its idempotency key.
+struct Answer {
+  OrderId order;                  ///< of PlaceAsk and PlaceBid; else zero
+  std::vector<LeaseId> leases{};  ///< that PlaceBid matched; for lease commands, the lease
+  bool resting = false;           ///< a standing bid that waits for an ask
+  bool repeated = false;          ///< nothing was done: the answer of an earlier command
+};
+
+/// What came of a command. A refused command changed nothing but sequence and time, though the
+/// deadlines that its time brought due may have made events.
+struct Outcome {
+  Result<Answer> answer;
+  std::vector<market::Reason> reasons{};  ///< with no_match: what removed which offers
+  std::vector<Event> events{};            ///< in the order in which they happened
+};
+
+/// The deterministic core. One thread; readers see the state between two commands. References and
+/// pointers that readers get are good until the next apply. Movable, not copyable.
+class Exchange {
+ public:
+  Exchange();
+  Exchange(Exchange&&) noexcept;
+  Exchange& operator=(Exchange&&) noexcept;
+  ~Exchange();
+
+  /// Stops the process unless sequence = last_sequence() + 1 and time >= now(): the service sees
+  /// to both.
+  Outcome apply(const Sequenced& sequenced);
+
+  /// The whole state in canonical bytes: equal states give equal bytes on every machine.
+  Bytes encode() const;
+  /// An error (corrupted) for bytes that `encode` does not write.
+  static Result<Exchange> restore(ByteView snapshot);
+  /// Keccak-256 of encode(); reads the whole state.
+  Hash32 state_hash() const;
+
+  uint64_t last_sequence() const;
+  UnixMs now() const;  ///< of the last command
+  /// What Genesis said; nothing before it.
+  const std::optional<Genesis>& config() const;
+  /// When the next deadline falls due: submit Tick then. Nothing while none is set.
+  std::optional<UnixMs> next_deadline() const;
+  /// Goes up whenever an offer came, went or changed: for watchers of offers.
+  uint64_t version() const;
+
+  const Lease* find_lease(const LeaseId& id) const;
+  /// Leases in which `account` is buyer or provider, newest first, live and kept ones.
+  std::vector<const Lease*> leases_of(const Address& account) const;
+  std::vector<const Lease*> all_leases() const;  ///< newest first, for the operator
+  /// The leases of a provider that are not over, oldest first: for the agent's `welcome`.
+  std::vector<const Lease*> live_leases_of(const Address& provider) const;
+  /// Leases with covered time that no voucher holds yet and whose interval has passed.
+  std::vector<const Lease*> due_vouchers() const;
+  /// Leases that wait for Finalize.
+  std::vector<const Lease*> closing() const;
+
+  AccountView account(const Address& address) const;
+  MoneyTotals totals() const;
+  std::optional<Offer> find_ask(const OrderId& id) const;
+  std::vector<Offer> asks_of(const Address& provider) const;  ///< lapsed ones too
+  std::vector<OpenBid> bids_of(const Address& buyer) const;   ///< resting ones
+
+  /// Live offers that the query holds for (whole nodes), sorted by `order` ("rate,-reliability";
+  /// "" is by rate), at most `limit`.
+  Result<std::vector<Offer>> offers(std::string_view query, std::string_view order,
+                                    size_t limit) const;
+  /// The offers that a bid like this would meet now, best first, at most `limit`; none is
+  /// `no_match` and `reasons` says why. The path is that of matching; nothing changes.
+  Result<std::vector<PlanLine>> plan(const PlanRequest& request, size_t limit,
+                                     std::vector<market::Reason>* reasons) const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace mizan::exchange

@@ -1,0 +1,16 @@
+// The messages that the exchange signs about a lease, made from its record.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "exchange/state.hpp"
+
+namespace mizan::exchange {
+
+/// Good for 60 s from the acceptance; the same each time it is asked for.
+eip712::Clearance clearance_of(const Lease& lease);
+/// The last voucher taken.
+eip712::Voucher voucher_of(const Lease& lease);
+/// Of a lease that was funded and is over.
+eip712::Receipt receipt_of(const Lease& lease);
+
+}  // namespace mizan::exchange

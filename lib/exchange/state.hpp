@@ -1,0 +1,144 @@
+// The records of an exchange's state, as readers see them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/fields.hpp"
+#include "base/money.hpp"
+#include "base/time.hpp"
+#include "crypto/eip712_messages.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mizan::exchange {
+
+/// matched -> funded -> staging -> running -> collecting -> settled, or failed from any
+/// (docs/LEASE.md).
+enum class LeaseState : uint8_t { matched, funded, staging, running, collecting, settled, failed };
+std::string_view to_string(LeaseState state);
+
+/// What policy says of a deal; part of the lease.
+struct Verdict {
+  std::string outcome;  ///< "ALLOW"
+  Hash32 rule_set;
+  Hash32 hash;       ///< of the rule set, the facts and the outcome
+  std::string note;  ///< "the rule set is empty: nothing was assessed"
+  MIZAN_FIELDS(outcome, rule_set, hash, note)
+};
+
+/// How a lease was paid out. charged = paid + fee; escrow = charged + refunded.
+struct Settlement {
+  u128 charged = 0;
+  u128 fee = 0;
+  u128 paid = 0;
+  u128 refunded = 0;
+  MIZAN_FIELDS(charged, fee, paid, refunded)
+};
+
+/// A lease, live or over. It is kept for 7 days after its end, without its spec.
+struct Lease {
+  LeaseId id;
+  OrderId order;  ///< the bid's
+  eip712::Terms terms;
+  Signature terms_signature;  ///< the provider's; zero until funded
+  eip712::Bid bid;
+  Signature bid_signature;
+  std::string spec;  ///< empty when the lease is over
+  std::string chip;
+  std::vector<uint32_t> nodes;  ///< which nodes of the ask it holds; ascending
+  Verdict verdict;
+
+  LeaseState state = LeaseState::matched;
+  bool closing = false;  ///< its bill is fixed, Finalize is awaited
+  bool failing = false;  ///< closing, and will end as `failed`
+  std::string reason;    ///< why it ended or ends; "" while it runs
+  uint8_t phase = 0;     ///< the highest that a heartbeat told
+  int32_t exit_code = 0;
+  Hash32 outputs;
+
+  u128 escrow = 0;
+  UnixMs matched_at;
+  UnixMs opened_at;   ///< of acceptance; 0 until then
+  UnixMs heard_at;    ///< last heartbeat that named it (or acceptance, or Resume)
+  UnixMs stopped_at;  ///< of the buyer's RequestClose; 0 if none
+  UnixMs closed_at;   ///< of settlement or undoing; 0 while it lives
+  uint64_t staged_ms = 0;
+  uint64_t ran_ms = 0;
+  uint64_t covered_ms = 0;    ///< what the bill rests on
+  uint64_t forfeited_ms = 0;  ///< claimed by one heartbeat beyond the grace: never billed
+
+  u128 vouchered = 0;  ///< the last voucher's cumulative
+  Signature voucher_signature;
+  UnixMs vouchered_at;
+  u128 final_charge = 0;  ///< fixed when `closing`
+  std::optional<eip712::Close> close;
+  Signature close_signature;
+  Settlement settlement;
+
+  uint64_t units() const { return uint64_t{terms.node_count} * terms.units_per_node; }
+  uint64_t seconds_billed() const { return covered_ms / 1000; }
+  bool over() const { return state == LeaseState::settled || state == LeaseState::failed; }
+  bool funded() const { return opened_at.ms != 0; }
+
+  MIZAN_FIELDS(id, order, terms, terms_signature, bid, bid_signature, spec, chip, nodes, verdict,
+               state, closing, failing, reason, phase, exit_code, outputs, escrow, matched_at,
+               opened_at, heard_at, stopped_at, closed_at, staged_ms, ran_ms, covered_ms,
+               forfeited_ms, vouchered, voucher_signature, vouchered_at, final_charge, close,
+               close_signature, settlement)
+};
+
+/// An account as `GET /v1/accounts/{address}` shows it.
+struct AccountView {
+  Money balance;
+  Money escrowed;
+  Money earned;  ///< paid to it as a provider, ever
+  Money spent;   ///< charged to it as a buyer, ever
+  uint32_t open_orders = 0;
+};
+
+/// A row of `GET /v1/offers`.
+struct Offer {
+  OrderId id;
+  eip712::Ask ask;
+  std::string attributes;                    ///< canonical JSON
+  uint64_t free_units = 0;                   ///< over all nodes
+  std::optional<uint32_t> reliability_pm{};  ///< per mille of leases ended well; none yet: empty
+  bool live = false;
+};
+
+/// A bid that waits in the book.
+struct OpenBid {
+  OrderId id;
+  eip712::Bid bid;
+  uint64_t sequence = 0;
+};
+
+/// What to look for in a dry run: a bid without its owner and money.
+struct PlanRequest {
+  uint32_t nodes = 1;
+  uint32_t units_per_node = 1;
+  std::string query;
+  u128 max_rate = 0;
+  uint64_t max_seconds = 0;
+  bool interruptible = false;
+  std::optional<Address> buyer{};  ///< whose own asks are left out
+};
+
+/// An offer that the request would get, and at what price.
+struct PlanLine {
+  Offer offer;
+  uint64_t seconds = 0;
+  Money escrow;
+};
+
+/// Totals of the money: granted = balances + escrow + fees + withdrawn.
+struct MoneyTotals {
+  Money granted;
+  Money balances;
+  Money escrow;
+  Money fees;
+  Money withdrawn;
+};
+
+}  // namespace mizan::exchange
