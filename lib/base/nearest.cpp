@@ -1,4 +1,4 @@
-#include "codec/nearest.hpp"
+#include "base/nearest.hpp"
 
 #include <algorithm>
 #include <array>
