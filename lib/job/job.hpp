@@ -40,9 +40,10 @@ struct Checkpoint {
 
 struct Job {
   std::string name;
-  std::string image = "host";  ///< "host" or "oci:NAME", a layout that the provider has by that name
-  std::string run;             ///< shell text, run by /bin/sh -c
-  std::string setup;           ///< shell text that runs before it, in the same container; "" is none
+  std::string image =
+      "host";         ///< "host" or "oci:NAME", a layout that the provider has by that name
+  std::string run;    ///< shell text, run by /bin/sh -c
+  std::string setup;  ///< shell text that runs before it, in the same container; "" is none
   std::map<std::string, std::string> envs;
   std::optional<Hash32> workdir;     ///< SHA-256 of the tar archive unpacked into kWorkFolder
   std::vector<std::string> outputs;  ///< relative to kWorkFolder, or absolute in the sandbox

@@ -25,7 +25,8 @@ struct JobFile {
   std::string query;
   std::optional<Money> max_hourly_cost;  ///< of all units together, for an hour
   std::optional<Money> max_total_cost;
-  /// Where the client writes the log besides (`#SBATCH --output`), with %x and %j not yet filled in.
+  /// Where the client writes the log besides (`#SBATCH --output`), with %x and %j not yet filled
+  /// in.
   std::optional<std::string> log_file;
 
   /// The highest rate a unit-second that keeps within max_hourly_cost, rounded down.
