@@ -40,7 +40,7 @@ std::string_view to_string(ErrorCode code) {
 }
 
 std::optional<ErrorCode> parse_error_code(std::string_view spelling) {
-  for (int code = 0; code <= static_cast<int>(ErrorCode::internal); ++code)
+  for (int code = 0; code <= static_cast<int>(kLastErrorCode); ++code)
     if (to_string(static_cast<ErrorCode>(code)) == spelling) return static_cast<ErrorCode>(code);
   return std::nullopt;
 }

@@ -42,6 +42,8 @@ enum class ErrorCode {
   credential_revoked,       ///< its issuer took it back
   credential_wrong_holder   ///< bound to another key, or shown to somebody else
 };
+/// For loops over all codes: the one at the end of the list above.
+inline constexpr ErrorCode kLastErrorCode = ErrorCode::credential_wrong_holder;
 
 /// The code as it is spelled in JSON, e.g. "insufficient_funds".
 std::string_view to_string(ErrorCode code);
