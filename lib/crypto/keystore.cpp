@@ -19,7 +19,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr size_t kMaxText = 64 * 1024;
+constexpr size_t kMaxText = 65'536;
 constexpr uint64_t kMaxMemory = 512ull << 20;
 constexpr uint64_t kMaxWork = 4ull * 262'144 * 8;  // n * r * p: four times the standard's
 
@@ -95,7 +95,7 @@ std::string random_uuid() {
   bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | 0x40);  // version 4
   bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3f) | 0x80);  // variant 1
   std::string text = hex(bytes);
-  for (const size_t at : {8, 13, 18, 23}) text.insert(at, "-");
+  for (const size_t at : {8u, 13u, 18u, 23u}) text.insert(at, "-");
   return text;
 }
 

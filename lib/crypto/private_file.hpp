@@ -13,6 +13,6 @@ Result<void> write_private_file(const std::string& path, ByteView content);
 /// The content of a regular file that neither group nor others may read or write (forbidden
 /// otherwise, with the command that mends it); at most `max_bytes` (too_large). not_found if
 /// absent.
-Result<std::string> read_private_file(const std::string& path, size_t max_bytes = 64 * 1024);
+Result<std::string> read_private_file(const std::string& path, size_t max_bytes = 65'536);
 
 }  // namespace mizan

@@ -16,7 +16,7 @@ constexpr size_t kKeySize = crypto_secretstream_xchacha20poly1305_KEYBYTES;
 constexpr size_t kSealedKeySize = kKeySize + crypto_box_SEALBYTES;
 constexpr size_t kHeaderSize = crypto_secretstream_xchacha20poly1305_HEADERBYTES;
 constexpr size_t kPreludeSize = kMagic.size() + kSealedKeySize + kHeaderSize;
-constexpr size_t kChunk = 64 * 1024;
+constexpr size_t kChunk = 65'536;
 constexpr size_t kExtra = crypto_secretstream_xchacha20poly1305_ABYTES;
 constexpr size_t kSealedChunk = kChunk + kExtra;
 
