@@ -1,0 +1,425 @@
+#include "net/server.hpp"
+
+#include "net/socket_session.hpp"
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unistd.h>
+
+namespace mizan::net {
+namespace {
+
+namespace http = beast::http;
+
+constexpr size_t kPiece = 64 << 10;
+
+/// An answer that is given once, from any thread, and awaited by one coroutine of the I/O thread.
+template <class T>
+class Answer {
+ public:
+  explicit Answer(const std::shared_ptr<asio::io_context>& io)
+      : wake_(std::make_shared<Wake>(io)) {}
+  void give(T value) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (value_) return;
+      value_ = std::move(value);
+    }
+    wake_->notify();
+  }
+  asio::awaitable<T> wait() {
+    while (true) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (value_) co_return *std::move(value_);
+      }
+      co_await wake_->wait();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<T> value_;
+  std::shared_ptr<Wake> wake_;
+};
+
+/// A function that gives an Answer; when its last copy goes unused, it gives `otherwise`.
+template <class T, class MakeOtherwise>
+std::function<void(T)> giver(std::shared_ptr<Answer<T>> answer, MakeOtherwise otherwise) {
+  struct Guard {
+    std::shared_ptr<Answer<T>> answer;
+    MakeOtherwise otherwise;
+    ~Guard() { answer->give(otherwise()); }
+  };
+  auto guard = std::shared_ptr<Guard>(new Guard{std::move(answer), otherwise});
+  return [guard](T value) { guard->answer->give(std::move(value)); };
+}
+
+Error no_answer() {
+  return Error{ErrorCode::unavailable, "the exchange is stopping; try again", {}};
+}
+
+Request to_request(const http::request<http::empty_body>& head, const std::string& peer) {
+  Request request;
+  request.method = head.method_string();
+  request.target = head.target();
+  request.peer = peer;
+  for (const auto& field : head) request.headers.emplace_back(field.name_string(), field.value());
+  return request;
+}
+
+Error header_error(const error_code& ec) {
+  if (ec == http::error::header_limit || ec == http::error::buffer_overflow)
+    return Error{ErrorCode::too_large, "the request's headers are too large", {}};
+  return Error{ErrorCode::invalid_argument, "this is not an HTTP/1.1 request: " + ec.message(), {}};
+}
+
+}  // namespace
+
+/// Everything that the coroutines use. The I/O context is destroyed first, and the coroutines'
+/// frames with it.
+struct Server::Impl {
+  Impl(ServerOptions options_, Handler& handler_)
+      : options(std::move(options_)), handler(handler_), acceptor(*io) {}
+  ~Impl() {
+    if (acceptor.is_open()) {
+      error_code ignored;
+      acceptor.close(ignored);
+    }
+  }
+
+  Result<void> listen();
+  asio::awaitable<void> accept_all();
+  asio::awaitable<void> serve(Stream stream, std::string peer);
+  asio::awaitable<void> serve_requests(Stream& stream, const std::string& peer);
+  asio::awaitable<bool> serve_one(Stream& stream, beast::flat_buffer& buffer,
+                                  http::request_parser<http::empty_body>& head,
+                                  const std::string& peer);
+  asio::awaitable<Result<void>> read_streamed(Stream& stream, beast::flat_buffer& buffer,
+                                              http::request_parser<http::empty_body>& head,
+                                              const BodyPlan& plan);
+  asio::awaitable<bool> write(Stream& stream, Response response, unsigned version, bool keep_alive);
+  asio::awaitable<bool> write_file(Stream& stream, const FileRange& file);
+  asio::awaitable<void> refuse(Stream& stream, const Error& error);
+  void count_out(const std::string& peer);
+
+  const ServerOptions options;
+  Handler& handler;
+  uint16_t port = 0;
+  std::map<std::string, size_t> by_address;  // I/O thread only
+  std::atomic<size_t> connections = 0;
+  std::atomic<uint64_t> accepted = 0;
+  std::atomic<uint64_t> refused = 0;
+  std::atomic<uint64_t> requests = 0;
+  std::shared_ptr<asio::io_context> io = std::make_shared<asio::io_context>(1);
+  Tcp::acceptor acceptor;
+  std::thread thread;
+};
+
+Result<void> Server::Impl::listen() {
+  error_code ec;
+  const auto address = asio::ip::make_address(options.address, ec);
+  if (ec)
+    return fail(Error{
+        ErrorCode::invalid_argument,
+        "listen: \"" + options.address + "\" is not an IP address",
+        {}}.with("field", "listen"));
+  const Tcp::endpoint endpoint(address, options.port);
+  acceptor.open(endpoint.protocol(), ec);
+  if (!ec) acceptor.set_option(Tcp::acceptor::reuse_address(true), ec);
+  if (!ec) acceptor.bind(endpoint, ec);
+  if (!ec) acceptor.listen(4096, ec);
+  if (!ec) port = acceptor.local_endpoint(ec).port();
+  if (ec)
+    return fail(Error{
+        ErrorCode::io_error,
+        "cannot listen on " + options.address + ":" + std::to_string(options.port) + ": " +
+            ec.message(),
+        {}}.with("errno", std::to_string(ec.value())));
+  return {};
+}
+
+void Server::Impl::count_out(const std::string& peer) {
+  --connections;
+  const auto place = by_address.find(peer);
+  if (place != by_address.end() && --place->second == 0) by_address.erase(place);
+}
+
+asio::awaitable<void> Server::Impl::accept_all() {
+  while (acceptor.is_open()) {
+    error_code ec;
+    Tcp::socket socket(*io);
+    co_await acceptor.async_accept(socket, into(ec));
+    if (ec) {
+      if (ec == asio::error::operation_aborted) co_return;
+      // Out of descriptors, most likely: give the others time to end instead of spinning.
+      asio::steady_timer pause(*io, Milliseconds{50});
+      co_await pause.async_wait(into(ec));
+      continue;
+    }
+    ++accepted;
+    const auto endpoint = socket.remote_endpoint(ec);
+    if (ec) continue;
+    const std::string peer = endpoint.address().to_string();
+    size_t& here = by_address[peer];
+    if (connections >= options.max_connections || here >= options.max_connections_per_address) {
+      if (here == 0) by_address.erase(peer);
+      ++refused;
+      continue;
+    }
+    ++here;
+    ++connections;
+    socket.set_option(Tcp::no_delay(true), ec);
+    asio::co_spawn(*io, serve(Stream(std::move(socket)), peer), asio::detached);
+  }
+}
+
+asio::awaitable<void> Server::Impl::serve(Stream stream, std::string peer) {
+  try {
+    co_await serve_requests(stream, peer);
+  } catch (const std::exception&) {
+    // Out of memory, or a fault of the library: this connection ends, the others go on.
+  }
+  count_out(peer);
+}
+
+asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, const std::string& peer) {
+  // Holds the headers and, when requests are pipelined, the beginning of the next ones.
+  beast::flat_buffer buffer(options.max_header_bytes + kPiece);
+  bool first = true;
+  while (true) {
+    http::request_parser<http::empty_body> head;
+    head.header_limit(options.max_header_bytes);
+    head.body_limit(boost::none);
+    stream.expires_after(first ? options.header_timeout : options.keep_alive_timeout);
+    if (!first && buffer.size() == 0) {
+      // Wait for the next request's first byte, then hold its sender to the headers' time.
+      error_code ec;
+      const size_t got =
+          co_await stream.async_read_some(buffer.prepare(std::min<size_t>(kPiece, 4096)), into(ec));
+      if (ec) co_return;
+      buffer.commit(got);
+      stream.expires_after(options.header_timeout);
+    }
+    first = false;
+    error_code ec;
+    co_await http::async_read_header(stream, buffer, head, into(ec));
+    if (ec == http::error::end_of_stream || ec == beast::error::timeout) co_return;
+    if (ec) {
+      // Answer what was at least meant as HTTP; a broken connection gets nothing.
+      if (ec.category() == http::make_error_code(http::error::bad_method).category())
+        co_await refuse(stream, header_error(ec));
+      co_return;
+    }
+    ++requests;
+    if (!co_await serve_one(stream, buffer, head, peer)) break;
+  }
+  error_code ignored;
+  stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+}
+
+asio::awaitable<void> Server::Impl::refuse(Stream& stream, const Error& error) {
+  co_await write(stream, error_response(error), 11, false);
+  error_code ignored;
+  stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+  // Drain what the peer still sends for a moment, so that it reads the answer before a reset.
+  stream.expires_after(Milliseconds{1000});
+  std::vector<char> drain(kPiece);
+  for (int pieces = 0; pieces < 64; ++pieces) {
+    error_code ec;
+    co_await stream.async_read_some(asio::buffer(drain), into(ec));
+    if (ec) co_return;
+  }
+}
+
+asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer& buffer,
+                                              http::request_parser<http::empty_body>& head,
+                                              const std::string& peer) {
+  const unsigned version = head.get().version();
+  const bool keep_alive = head.get().keep_alive();
+  Request request = to_request(head.get(), peer);
+  if (head.content_length()) request.content_length = *head.content_length();
+
+  if (beast::websocket::is_upgrade(head.get())) {
+    auto answer = std::make_shared<Answer<Result<std::shared_ptr<SocketHandler>>>>(io);
+    handler.upgrade(request, giver(answer, [] {
+                      return Result<std::shared_ptr<SocketHandler>>(fail(no_answer()));
+                    }));
+    auto accepted_by = co_await answer->wait();
+    if (!accepted_by) {
+      co_await refuse(stream, accepted_by.error());
+      co_return false;
+    }
+    BeastRequest upgrade(http::request_header<>(head.get().base()));
+    // A well-behaved client sends no frame before the handshake's answer.
+    co_await serve_socket(io, std::move(stream), upgrade, *std::move(accepted_by), options.sockets);
+    co_return false;
+  }
+
+  auto planned = std::make_shared<Answer<Result<BodyPlan>>>(io);
+  handler.plan(request, giver(planned, [] { return Result<BodyPlan>(fail(no_answer())); }));
+  const Result<BodyPlan> plan = co_await planned->wait();
+  Result<void> body_read = {};
+  if (!plan) {
+    body_read = fail(plan.error());
+  } else if (request.content_length.value_or(0) > plan->max_bytes) {
+    body_read = fail(ErrorCode::too_large, "the body is larger than the " +
+                                               std::to_string(plan->max_bytes) +
+                                               " bytes that this call takes");
+  }
+  if (!body_read) {
+    co_await refuse(stream, body_read.error());
+    co_return false;
+  }
+  if (beast::iequals(head.get()[http::field::expect], "100-continue")) {
+    http::response<http::empty_body> go_on(http::status::continue_, version);
+    error_code ec;
+    stream.expires_after(options.write_timeout);
+    co_await http::async_write(stream, go_on, into(ec));
+    if (ec) co_return false;
+  }
+  if (plan->sink) {
+    body_read = co_await read_streamed(stream, buffer, head, *plan);
+  } else {
+    http::request_parser<http::string_body> parser(std::move(head));
+    parser.body_limit(plan->max_bytes);
+    stream.expires_after(options.body_timeout);
+    error_code ec;
+    co_await http::async_read(stream, buffer, parser, into(ec));
+    if (ec == http::error::body_limit)
+      body_read = fail(ErrorCode::too_large, "the body is larger than the " +
+                                                 std::to_string(plan->max_bytes) +
+                                                 " bytes that this call takes");
+    else if (ec && ec.category() == http::make_error_code(http::error::bad_method).category())
+      body_read = fail(header_error(ec));
+    else if (ec)
+      co_return false;
+    request.body = std::move(parser.get().body());
+  }
+  if (!body_read) {
+    co_await refuse(stream, body_read.error());
+    co_return false;
+  }
+
+  stream.expires_never();
+  auto answer = std::make_shared<Answer<Response>>(io);
+  handler.handle(std::move(request), plan->sink,
+                 giver(answer, [] { return error_response(no_answer()); }));
+  Response response = co_await answer->wait();
+  co_return co_await write(stream, std::move(response), version, keep_alive);
+}
+
+asio::awaitable<Result<void>> Server::Impl::read_streamed(
+    Stream& stream, beast::flat_buffer& buffer, http::request_parser<http::empty_body>& head,
+    const BodyPlan& plan) {
+  http::request_parser<http::buffer_body> parser(std::move(head));
+  parser.body_limit(plan.max_bytes);
+  std::vector<uint8_t> piece(kPiece);
+  while (!parser.is_done()) {
+    parser.get().body().data = piece.data();
+    parser.get().body().size = piece.size();
+    stream.expires_after(options.body_timeout);
+    error_code ec;
+    co_await http::async_read(stream, buffer, parser, into(ec));
+    if (ec == http::error::need_buffer) ec = {};
+    if (ec == http::error::body_limit)
+      co_return fail(ErrorCode::too_large, "the body is larger than this call takes");
+    if (ec) co_return fail(network_error("the body broke off", ec));
+    const size_t got = piece.size() - parser.get().body().size;
+    if (got > 0) {
+      auto written = plan.sink->write(ByteView(piece.data(), got));
+      if (!written) co_return fail(std::move(written).error());
+    }
+  }
+  co_return Result<void>{};
+}
+
+asio::awaitable<bool> Server::Impl::write(Stream& stream, Response response, unsigned version,
+                                          bool keep_alive) {
+  http::response<http::buffer_body> head(static_cast<http::status>(response.status), version);
+  head.set(http::field::server, "mizan");
+  if (!response.content_type.empty()) head.set(http::field::content_type, response.content_type);
+  for (const auto& [name, value] : response.headers) head.set(name, value);
+  head.keep_alive(keep_alive);
+  head.content_length(response.file ? response.file->length() : response.body.size());
+  error_code ec;
+  stream.expires_after(options.write_timeout);
+  // Headers and body leave in one write when they are small: one packet, one wake of the client.
+  if (!response.file && response.body.size() <= kPiece) {
+    head.body().data = response.body.data();
+    head.body().size = response.body.size();
+    head.body().more = false;
+    co_await http::async_write(stream, head, into(ec));
+    co_return !ec && keep_alive;
+  }
+  head.body().data = nullptr;
+  head.body().more = true;
+  http::response_serializer<http::buffer_body> serializer(head);
+  co_await http::async_write_header(stream, serializer, into(ec));
+  if (ec) co_return false;
+  if (response.file) co_return co_await write_file(stream, *response.file) && keep_alive;
+  for (size_t done = 0; done < response.body.size();) {
+    const size_t size = std::min(kPiece, response.body.size() - done);
+    stream.expires_after(options.write_timeout);
+    co_await asio::async_write(stream, asio::buffer(response.body.data() + done, size), into(ec));
+    if (ec) co_return false;
+    done += size;
+  }
+  co_return keep_alive;
+}
+
+asio::awaitable<bool> Server::Impl::write_file(Stream& stream, const FileRange& file) {
+  std::vector<char> piece(kPiece);
+  for (uint64_t done = 0; done < file.length();) {
+    const size_t want = std::min<uint64_t>(piece.size(), file.length() - done);
+    const ssize_t got =
+        ::pread(file.descriptor(), piece.data(), want, static_cast<off_t>(file.offset() + done));
+    // A file shorter than announced: the client notices by the missing bytes.
+    if (got <= 0) co_return false;
+    error_code ec;
+    stream.expires_after(options.write_timeout);
+    co_await asio::async_write(stream, asio::buffer(piece.data(), static_cast<size_t>(got)),
+                               into(ec));
+    if (ec) co_return false;
+    done += static_cast<uint64_t>(got);
+  }
+  co_return true;
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler& handler) {
+  auto impl = std::make_unique<Impl>(std::move(options), handler);
+  MIZAN_CHECK(impl->listen());
+  Impl& it = *impl;
+  asio::co_spawn(*it.io, it.accept_all(), asio::detached);
+  it.thread = std::thread([&it] { it.io->run(); });
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::~Server() {
+  stop();
+}
+
+uint16_t Server::port() const {
+  return impl_->port;
+}
+
+ServerCounts Server::counts() const {
+  return {impl_->connections, impl_->accepted, impl_->refused, impl_->requests};
+}
+
+void Server::stop() {
+  if (!impl_->thread.joinable()) return;
+  impl_->io->stop();
+  impl_->thread.join();
+}
+
+}  // namespace mizan::net
