@@ -1,12 +1,11 @@
 #include "mizan/command.hpp"
 
+#include "crypto/private_file.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -16,24 +15,7 @@ namespace {
 constexpr size_t kPassphraseBytesMax = 4096;
 
 Result<std::string> read_secret_file(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0)
-    return fail(ErrorCode::io_error, fmt::format("the passphrase file {} can't be read: {}",
-                                                 path.string(), std::strerror(errno)));
-  struct stat info {};
-  std::string text(kPassphraseBytesMax + 1, '\0');
-  const bool stated = ::fstat(fd, &info) == 0;
-  const ssize_t got = ::read(fd, text.data(), text.size());
-  ::close(fd);
-  if (!stated || !S_ISREG(info.st_mode) || got < 0)
-    return fail(ErrorCode::io_error, fmt::format("{} is not a readable file", path.string()));
-  if ((info.st_mode & 077) != 0)
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} can be read by others: run chmod 600 on it", path.string()));
-  if (static_cast<size_t>(got) > kPassphraseBytesMax)
-    return fail(ErrorCode::too_large,
-                fmt::format("{} is longer than {} bytes", path.string(), kPassphraseBytesMax));
-  text.resize(static_cast<size_t>(got));
+  MIZAN_TRY(text, read_private_file(path.string(), kPassphraseBytesMax));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (text.empty())
     return fail(ErrorCode::invalid_argument, fmt::format("{} is empty", path.string()));

@@ -35,7 +35,10 @@ struct Context {
 /// Makes `action` what the subcommand does. It returns the exit code, or an error that main prints
 /// as a sentence ("mizan: resources.cpus: ...") or, with --json, as {code, message, details}.
 inline void on_run(CLI::App& command, Context& context, std::function<Result<int>()> action) {
-  command.callback([&context, action = std::move(action)] { context.action = action; });
+  command.callback([&command, &context, action = std::move(action)] {
+    // CLI11 calls a parent's callback after its child's.
+    if (command.get_subcommands().empty()) context.action = action;
+  });
 }
 
 /// A secret from, in this order: `file` if it is not empty; --passphrase-file; the systemd

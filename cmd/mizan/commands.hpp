@@ -10,7 +10,11 @@ namespace mizan::cli {
 
 using AddCommand = void (*)(CLI::App& app, Context& context);
 
+void add_account(CLI::App& app, Context& context);
+void add_join(CLI::App& app, Context& context);
+void add_key(CLI::App& app, Context& context);
+
 // In the order of `mizan --help`.
-inline constexpr std::initializer_list<AddCommand> kCommands = {};
+inline constexpr std::initializer_list<AddCommand> kCommands = {add_join, add_key, add_account};
 
 }  // namespace mizan::cli

@@ -1,6 +1,7 @@
 #include "mizan/files.hpp"
 
 #include "codec/json.hpp"
+#include "crypto/private_file.hpp"
 
 #include <fmt/format.h>
 
@@ -22,26 +23,6 @@ tl::unexpected<Error> refused(std::string_view doing, const fs::path& path) {
                     {{"errno", std::to_string(code)}}});
 }
 
-Result<void> write_all(int descriptor, std::string_view text, const fs::path& path) {
-  while (!text.empty()) {
-    const ssize_t wrote = ::write(descriptor, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return refused("write", path);
-    text.remove_prefix(static_cast<size_t>(wrote));
-  }
-  if (::fsync(descriptor) != 0) return refused("write", path);
-  return {};
-}
-
-Result<void> sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return refused("open", folder);
-  const bool synced = ::fsync(descriptor) == 0;
-  ::close(descriptor);
-  if (!synced) return refused("write", folder);
-  return {};
-}
-
 }  // namespace
 
 Result<void> make_private_folder(const fs::path& folder) {
@@ -54,17 +35,7 @@ Result<void> make_private_folder(const fs::path& folder) {
 }
 
 Result<void> write_private_file(const fs::path& path, std::string_view text) {
-  const fs::path part = fmt::format("{}.{}.part", path.string(), ::getpid());
-  const int descriptor = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (descriptor < 0) return refused("write", part);
-  auto written = write_all(descriptor, text, part);
-  ::close(descriptor);
-  if (written && ::rename(part.c_str(), path.c_str()) != 0) written = refused("write", path);
-  if (!written) {
-    ::unlink(part.c_str());
-    return written;
-  }
-  return sync_folder(path.parent_path());
+  return mizan::write_private_file(path.string(), as_bytes(text));
 }
 
 Result<std::string> read_small_file(const fs::path& path, size_t bytes_max) {

@@ -1,0 +1,103 @@
+// mizan join URL: from nothing to a home that can order.
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/address.hpp"
+#include "mizan/commands.hpp"
+#include "mizan/json_view.hpp"
+#include "mizan/print.hpp"
+#include "mizan/session.hpp"
+
+#include <fmt/format.h>
+
+namespace mizan::cli {
+namespace {
+
+struct Step {
+  std::string name;
+  bool done = false;
+  std::string note;  ///< what it is, or what to do
+};
+
+Result<KeyEntry> key_of_home(const Context& context) {
+  MIZAN_TRY(entries, list_keys(context.home));
+  if (!entries.empty()) return choose_key(context);
+  const std::string name = context.key_name.empty() ? "default" : context.key_name;
+  if (!context.json)
+    fmt::print(stderr, "This home has no key yet: \"{}\" is made now, under your passphrase.\n",
+               name);
+  MIZAN_TRY(passphrase, read_passphrase(context, "A passphrase for the new key: ", true));
+  if (passphrase.empty())
+    return fail(ErrorCode::invalid_argument, "an empty passphrase protects nothing: choose one");
+  return store_key(context.home, name, SecretKey::generate(), passphrase);
+}
+
+Step balance_step(Session& session) {
+  auto account = session.get("/v1/accounts/" + to_checksum(session.account()));
+  if (!account && account.error().code != ErrorCode::not_found)
+    return {"balance", false, account.error().message};
+  const u128 balance = account ? member_or<u128>(*account, "balance") : u128{0};
+  if (balance > 0) return {"balance", true, format_usd(Money{balance})};
+  return {"balance", false,
+          fmt::format("nothing yet: ask the operator to run `mizan account grant {} 10`",
+                      to_checksum(session.account()))};
+}
+
+Step offers_step(Session& session) {
+  auto offers = session.get("/v1/offers?limit=1");
+  if (!offers) return {"offers", false, offers.error().message};
+  const bool some = member_value(*offers, "offers").is_array() &&
+                    !member_value(*offers, "offers").as_array().empty();
+  return {"offers", some, some ? "capacity is on offer" : "nobody offers capacity at the moment"};
+}
+
+Result<int> join(Context& context, const std::string& url_text) {
+  MIZAN_TRY(url, net::parse_url(url_text));
+  context.exchange = url.text();
+  MIZAN_TRY(seen, Session::open(context, Access::open));
+  MIZAN_TRY(settings, load_settings(context.home));
+  MIZAN_TRY(entry, key_of_home(context));
+  settings.exchange = url.text();
+  settings.exchange_id = seen.info().id;
+  if (settings.key.empty()) settings.key = entry.name;
+  MIZAN_CHECK(save_settings(context.home, settings));
+
+  std::vector<Step> steps{
+      {"exchange", true, fmt::format("{} (id {})", url.text(), short_id(seen.info().id))},
+      {"key", true, fmt::format("{} ({})", entry.name, to_checksum(entry.address))}};
+  MIZAN_TRY(session, Session::open(context, Access::requests));
+  steps.push_back(balance_step(session));
+  steps.push_back(offers_step(session));
+  bool ready = true;
+  for (const Step& step : steps) ready = ready && step.done;
+
+  if (context.json) {
+    json::array list;
+    for (const Step& step : steps)
+      list.push_back(json::object{{"step", step.name}, {"done", step.done}, {"note", step.note}});
+    print_json(json::object{{"exchange", url.text()},
+                            {"exchangeId", hex0x(seen.info().id.view())},
+                            {"account", to_checksum(entry.address)},
+                            {"ready", ready},
+                            {"steps", std::move(list)}});
+    return kExitDone;
+  }
+  const Terminal terminal(stdout, context.no_color);
+  for (const Step& step : steps)
+    terminal.write(fmt::format("{} {:<9} {}\n",
+                               step.done ? terminal.paint(Style::green, "ok     ")
+                                         : terminal.paint(Style::yellow, "missing"),
+                               step.name, printable(step.note)));
+  terminal.write(ready ? "Ready. Try: mizan run -- uname -a\n"
+                       : "What is missing above is all that stands before a first job.\n");
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_join(CLI::App& app, Context& context) {
+  auto& command = *app.add_subcommand("join", "Make a key, check an exchange, say what is missing");
+  static std::string url;
+  command.add_option("url", url, "The exchange, e.g. http://127.0.0.1:7700")->required();
+  on_run(command, context, [&context] { return join(context, url); });
+}
+
+}  // namespace mizan::cli

@@ -1,0 +1,57 @@
+#include "mizan/settings.hpp"
+
+#include "crypto/hash.hpp"
+#include "mizan/json_view.hpp"
+
+namespace mizan::cli {
+
+Result<ExchangeInfo> read_exchange_info(const boost::json::value& value) {
+  ExchangeInfo info;
+  MIZAN_TRY(id, member<Hash32>(value, "id"));
+  MIZAN_TRY(identity, member<Address>(value, "identity"));
+  MIZAN_TRY(meter, member<Address>(value, "meter"));
+  MIZAN_TRY(clearance, member<Address>(value, "clearance"));
+  MIZAN_TRY(operator_address, member<Address>(value, "operator"));
+  MIZAN_TRY(fee_bps, member<uint16_t>(value, "feeBps"));
+  Bytes preimage;
+  for (const ByteView part : {as_bytes("mizan-exchange"), identity.view()})
+    preimage.insert(preimage.end(), part.begin(), part.end());
+  if (keccak256(preimage) != id)
+    return fail(ErrorCode::unauthenticated,
+                "the exchange's id is not that of its identity key: this is no Mizan exchange, or "
+                "somebody stands between");
+  info.id = id;
+  info.identity = identity;
+  info.meter = meter;
+  info.clearance = clearance;
+  info.operator_ = operator_address;
+  info.fee_bps = fee_bps;
+  info.voucher_interval_seconds = member_or<uint64_t>(value, "voucherIntervalSeconds");
+  info.settlement = member_or<std::string>(value, "settlement");
+  info.rule_set = member_or<std::string>(value, "ruleSet");
+  info.time_ms = member_or<uint64_t>(value, "timeMs");
+  return info;
+}
+
+Result<Settings> load_settings(const fs::path& home) {
+  Settings settings;
+  const fs::path path = home / "config.json";
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return settings;
+  MIZAN_TRY(value, read_json_file(path));
+  ObjectReader in(value, path.string());
+  in.optional("exchange", settings.exchange);
+  in.optional("exchangeId", settings.exchange_id);
+  in.optional("key", settings.key);
+  MIZAN_CHECK(in.finish());
+  return settings;
+}
+
+Result<void> save_settings(const fs::path& home, const Settings& settings) {
+  MIZAN_CHECK(make_private_folder(home));
+  json::object value{{"exchange", settings.exchange}, {"key", settings.key}};
+  if (!settings.exchange_id.is_zero()) value["exchangeId"] = hex0x(settings.exchange_id.view());
+  return write_json_file(home / "config.json", value);
+}
+
+}  // namespace mizan::cli

@@ -1,0 +1,43 @@
+// What a home knows of its exchange: the file config.json, written by `mizan join`.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/bytes.hpp"
+#include "crypto/eip712.hpp"
+#include "mizan/files.hpp"
+
+#include <string>
+
+namespace mizan::cli {
+
+/// GET /v1/exchange, as far as the buyer's commands need it.
+struct ExchangeInfo {
+  Hash32 id;
+  Address identity;   ///< signs acknowledgements and receipts
+  Address meter;      ///< signs vouchers
+  Address clearance;  ///< signs clearances
+  Address operator_;  ///< signs grants
+  uint16_t fee_bps = 0;
+  uint64_t voucher_interval_seconds = 0;
+  std::string settlement;  ///< "credits"
+  std::string rule_set;    ///< in hex
+  uint64_t time_ms = 0;    ///< the exchange's clock when it answered
+
+  eip712::Domain domain() const { return eip712::Domain::credits(id); }
+};
+
+/// Unknown fields are passed over: the exchange may be newer. An id that is not the hash of the
+/// identity key is refused.
+Result<ExchangeInfo> read_exchange_info(const boost::json::value& value);
+
+struct Settings {
+  std::string exchange;  ///< URL; "" until joined
+  Hash32 exchange_id;    ///< of that exchange: another one at the same URL is refused
+  std::string key;       ///< the name of the key to act with; "" is the only one
+};
+
+/// The settings of `home`; those of a new home if there is no file.
+Result<Settings> load_settings(const fs::path& home);
+Result<void> save_settings(const fs::path& home, const Settings& settings);
+
+}  // namespace mizan::cli
