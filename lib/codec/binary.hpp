@@ -128,9 +128,9 @@ void Writer::put(const T& value) {
   } else if constexpr (shape::Variant<T>) {
     static_assert(std::variant_size_v<T> <= 256);
     put(static_cast<uint8_t>(value.index()));
-    std::visit([this](const auto& alternative) { put(alternative); }, value);
+    std::visit([this](const auto& alternative) { this->put(alternative); }, value);
   } else if constexpr (HasFields<T>) {
-    T::visit_fields(value, [this](const char*, const auto& field) { put(field); });
+    T::visit_fields(value, [this](const char*, const auto& field) { this->put(field); });
   } else {
     static_assert(std::same_as<T, std::monostate>, "name the struct's fields: base/fields.hpp");
   }
@@ -207,7 +207,7 @@ T Reader::get() {
   } else if constexpr (HasFields<T>) {
     T value{};
     T::visit_fields(value, [this]<class Field>(const char*, Field& field) {
-      if (!failed()) field = get<Field>();
+      if (!failed()) field = this->get<Field>();
     });
     return value;
   } else {

@@ -103,7 +103,7 @@ class Filler {
     } else if constexpr (shape::Variant<T>) {
       fill_alternative(value, below(std::variant_size_v<T>));
     } else if constexpr (HasFields<T>) {
-      T::visit_fields(value, [this](const char*, auto& field) { fill(field); });
+      T::visit_fields(value, [this](const char*, auto& field) { this->fill(field); });
     }
   }
 

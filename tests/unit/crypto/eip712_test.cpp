@@ -97,6 +97,48 @@ TEST(Eip712, ArraysHashTheirElementsInOrder) {
   EXPECT_NE(ab, hash_struct(batch));
 }
 
+// Known answers of another implementation of EIP-712, so that a change of any type's text, of the
+// encoding or of the domain shows.
+TEST(Eip712, KnownDigestsOfMizansMessages) {
+  const auto buyer = *parse_address("0x1111111111111111111111111111111111111111");
+  const auto meter = *parse_address("0x2222222222222222222222222222222222222222");
+  Hash32 hash;
+  hash.bytes.fill(0xab);
+  const Domain credits = Domain::credits(hash);
+  const Domain evm = Domain::evm(31337, meter);
+
+  Bid bid;
+  bid.buyer = buyer;
+  bid.meter = meter;
+  bid.max_rate = 694'444;
+  bid.nodes = 2;
+  bid.units_per_node = 8;
+  bid.max_seconds = 3600;
+  bid.earliest_start = 1;
+  bid.latest_start = 2;
+  bid.valid_until = 3;
+  bid.all_or_none = true;
+  bid.grace = 120;
+  bid.max_total = (u128{1} << 127) + 5;
+  bid.max_fee_bps = 100;
+  bid.spec_hash = hash;
+  bid.nonce = ~uint64_t{0};
+  EXPECT_EQ(hex(digest(credits, bid).view()),
+            "8102574582578cccc781d1abb9fe82abd2f3b879ce22756ee038eba6dfa33ffc");
+  EXPECT_EQ(hex(digest(evm, bid).view()),
+            "9df7e07d8f4b4837b5afb40e25629c3a363f55e45493a4e4bec345afee64b06a");
+
+  const Heartbeat heartbeat{buyer, 7, 8, {{hash, 2, 1, 2, -9, "oom", hash}, {}}};
+  EXPECT_EQ(hex(digest(credits, heartbeat).view()),
+            "dcbceb2138521872651baf3dce7c94f4d92d7662a50231e1d8806b0f2cdfb870");
+
+  CancelBids cancel{buyer, 3, {}, 4, 5, 6};
+  cancel.mask.bytes.front() = 0x80;
+  cancel.mask.bytes.back() = 1;
+  EXPECT_EQ(hex(digest(evm, cancel).view()),
+            "cd2316086c57bc885cd97adbf4bbd05a90b586d728a7b66ef73124de545b7daf");
+}
+
 TEST(Eip712, SignsAndRecoversInOneDomainAlone) {
   const SecretKey key = SecretKey::generate();
   const Domain here = Domain::credits(keccak256("exchange 1"));

@@ -50,9 +50,9 @@ Bytes sample(size_t size, uint64_t seed) {
 
 TEST(Sealed, ComesBackAtEverySizeAndStep) {
   const BoxKey key = BoxKey::generate();
-  for (const size_t size : {0, 1, 17, 65'535, 65'536, 65'537, 131'072, 200'000}) {
+  for (const size_t size : {0u, 1u, 17u, 65'535u, 65'536u, 65'537u, 131'072u, 200'000u}) {
     const Bytes plain = sample(size, size);
-    for (const size_t step : {1'000, 65'536, 1'000'000}) {
+    for (const size_t step : {1'000u, 65'536u, 1'000'000u}) {
       const Bytes sealed = seal(key.public_key(), plain, step);
       const size_t chunks = size == 0 ? 1 : (size + 65'535) / 65'536;
       EXPECT_EQ(sealed.size(), kPrelude + size + chunks * 17);
