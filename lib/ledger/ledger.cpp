@@ -1,0 +1,177 @@
+#include "ledger/ledger.hpp"
+
+#include <algorithm>
+
+namespace mizan::ledger {
+namespace {
+
+constexpr u128 kWholeBps = 10'000;
+
+uint64_t elapsed_seconds(const Escrow& escrow, uint64_t now) {
+  uint64_t end = now;
+  if (escrow.stopped != 0) end = std::min(end, escrow.stopped);
+  uint64_t last = 0;
+  if (!__builtin_add_overflow(escrow.terms.start, escrow.terms.seconds, &last))
+    end = std::min(end, last);
+  const uint64_t begin = std::max(escrow.opened, escrow.terms.start);
+  return end > begin ? end - begin : 0;
+}
+
+}  // namespace
+
+Result<void> Ledger::grant(const Address& to, Money amount) {
+  MIZAN_TRY(granted, add(totals_.granted, amount));
+  totals_.granted = granted;  // bounds every other sum, so that none of them can wrap
+  accounts_[to].balance += amount;
+  totals_.balances += amount;
+  return {};
+}
+
+Result<Money> Ledger::lock(const LeaseId& lease, const EscrowTerms& terms) {
+  if (escrows_.contains(lease))
+    return fail(ErrorCode::already_exists, "the lease has its escrow already");
+  MIZAN_TRY(amount, cost(terms.rate, terms.units, terms.seconds));
+  const auto buyer = accounts_.find(terms.buyer);
+  const Money balance = buyer == accounts_.end() ? Money{} : buyer->second.balance;
+  if (balance < amount)
+    return fail(Error{ErrorCode::insufficient_funds, "the escrow is " + format_usd(amount) +
+                                                         " and the balance " + format_usd(balance) +
+                                                         ": add funds, or ask for less or shorter"}
+                    .with("needed", to_string(amount))
+                    .with("balance", to_string(balance)));
+  if (buyer != accounts_.end()) {
+    buyer->second.balance -= amount;
+    buyer->second.escrowed += amount;
+  }
+  totals_.balances -= amount;
+  totals_.escrow += amount;
+  escrows_.emplace(lease, Escrow{terms, amount, {}, 0, 0});
+  return amount;
+}
+
+Result<void> Ledger::unlock(const LeaseId& lease) {
+  MIZAN_TRY(escrow, find_escrow(lease));
+  if (escrow->opened != 0) return fail(ErrorCode::conflict, "the lease is open: settle it");
+  Account& buyer = accounts_[escrow->terms.buyer];
+  buyer.escrowed -= escrow->amount;
+  buyer.balance += escrow->amount;
+  totals_.escrow -= escrow->amount;
+  totals_.balances += escrow->amount;
+  escrows_.erase(lease);
+  return {};
+}
+
+Result<void> Ledger::open(const LeaseId& lease, uint64_t now) {
+  MIZAN_TRY(escrow, find_escrow(lease));
+  if (escrow->opened != 0) return fail(ErrorCode::conflict, "the lease is open already");
+  if (now == 0) return fail(ErrorCode::invalid_argument, "a lease cannot open at time 0");
+  escrow->opened = now;
+  return {};
+}
+
+Result<void> Ledger::stop(const LeaseId& lease, uint64_t now) {
+  MIZAN_TRY(escrow, find_escrow(lease));
+  if (escrow->opened == 0) return fail(ErrorCode::conflict, "the lease is not open yet");
+  if (escrow->stopped == 0) escrow->stopped = std::max(now, escrow->opened);
+  return {};
+}
+
+Result<Money> Ledger::bound(const LeaseId& lease, uint64_t now) const {
+  const Escrow* escrow = find(lease);
+  if (escrow == nullptr) return fail(ErrorCode::not_found, "the lease has no escrow");
+  if (escrow->opened == 0) return Money{};
+  // Cannot overflow: elapsed is at most `seconds`, whose cost is the escrow.
+  MIZAN_TRY(used, cost(escrow->terms.rate, escrow->terms.units, elapsed_seconds(*escrow, now)));
+  return std::min(escrow->amount, used);
+}
+
+Result<void> Ledger::voucher(const LeaseId& lease, Money cumulative, uint64_t now) {
+  MIZAN_TRY(escrow, find_escrow(lease));
+  MIZAN_TRY(most, bound(lease, now));
+  if (cumulative > most)
+    return fail(ErrorCode::conflict,
+                "voucher.cumulative is above rate x units x elapsed time: "
+                "at most " +
+                    to_string(most) + " now");
+  if (cumulative < escrow->vouchered)
+    return fail(ErrorCode::conflict, "voucher.cumulative is below the last voucher: at least " +
+                                         to_string(escrow->vouchered));
+  escrow->vouchered = cumulative;
+  return {};
+}
+
+Settlement Ledger::split(const Escrow& escrow, Money charged) {
+  ensure(charged <= escrow.amount, "nothing is charged beyond the escrow");
+  Settlement out;
+  out.charged = charged;
+  // floor(charged x bps / 10000) without a product that could wrap.
+  const u128 bps = escrow.terms.fee_bps;
+  out.fee = Money{charged.nano / kWholeBps * bps + charged.nano % kWholeBps * bps / kWholeBps};
+  out.paid = out.charged - out.fee;
+  out.refunded = escrow.amount - charged;
+  return out;
+}
+
+Result<Settlement> Ledger::settle(const LeaseId& lease) {
+  MIZAN_TRY(escrow, find_escrow(lease));
+  if (escrow->opened == 0) return fail(ErrorCode::conflict, "the lease never opened: unlock it");
+  const Settlement out = split(*escrow, escrow->vouchered);
+  Account& buyer = accounts_[escrow->terms.buyer];
+  buyer.escrowed -= escrow->amount;
+  buyer.balance += out.refunded;
+  buyer.spent += out.charged;
+  Account& provider = accounts_[escrow->terms.provider];
+  provider.balance += out.paid;
+  provider.earned += out.paid;
+  totals_.escrow -= escrow->amount;
+  totals_.balances += out.refunded + out.paid;
+  totals_.fees += out.fee;
+  escrows_.erase(lease);
+  return out;
+}
+
+const Escrow* Ledger::find(const LeaseId& lease) const {
+  const auto it = escrows_.find(lease);
+  return it == escrows_.end() ? nullptr : &it->second;
+}
+
+Result<Escrow*> Ledger::find_escrow(const LeaseId& lease) {
+  const auto it = escrows_.find(lease);
+  if (it == escrows_.end()) return fail(ErrorCode::not_found, "the lease has no escrow");
+  return &it->second;
+}
+
+const Account& Ledger::account(const Address& address) const {
+  static const Account nobody;
+  const auto it = accounts_.find(address);
+  return it == accounts_.end() ? nobody : it->second;
+}
+
+void Ledger::check() const {
+  ensure(totals_.granted == totals_.balances + totals_.escrow + totals_.fees + totals_.withdrawn,
+         "granted = balances + escrow + fees + withdrawn");
+}
+
+void Ledger::recount() const {
+  check();
+  Money balances;
+  Money escrowed;
+  Money amounts;
+  std::map<Address, Money> by_buyer;
+  for (const auto& [id, escrow] : escrows_) {
+    amounts += escrow.amount;
+    by_buyer[escrow.terms.buyer] += escrow.amount;
+    ensure(escrow.vouchered <= escrow.amount, "no voucher is above its escrow");
+  }
+  for (const auto& [address, account] : accounts_) {
+    balances += account.balance;
+    escrowed += account.escrowed;
+    const auto it = by_buyer.find(address);
+    ensure(account.escrowed == (it == by_buyer.end() ? Money{} : it->second),
+           "an account's escrow is that of its leases");
+  }
+  ensure(balances == totals_.balances, "the total of balances is their sum");
+  ensure(amounts == totals_.escrow && escrowed == amounts, "the total of escrow is its sum");
+}
+
+}  // namespace mizan::ledger

@@ -1,0 +1,113 @@
+// The ledger: balances, escrow, vouchers, settlement; value is conserved.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/money.hpp"
+#include "ledger/nonce_bits.hpp"
+
+#include <map>
+
+namespace mizan::ledger {
+
+struct Account {
+  Money balance;     ///< free to spend
+  Money escrowed;    ///< locked for its leases as a buyer
+  Money earned;      ///< paid to it as a provider, ever
+  Money spent;       ///< charged to it as a buyer, ever
+  NonceBits nonces;  ///< of its bids
+  friend bool operator==(const Account&, const Account&) = default;
+  MIZAN_FIELDS(balance, escrowed, earned, spent, nonces)
+};
+
+/// What a lease's money rests on; as in its Terms.
+struct EscrowTerms {
+  Address buyer;
+  Address provider;
+  Rate rate;
+  uint64_t units = 0;
+  uint64_t seconds = 0;
+  uint64_t start = 0;  ///< seconds since 1970, as all times here
+  uint16_t fee_bps = 0;
+  friend bool operator==(const EscrowTerms&, const EscrowTerms&) = default;
+  MIZAN_FIELDS(buyer, provider, rate, units, seconds, start, fee_bps)
+};
+
+struct Escrow {
+  EscrowTerms terms;
+  Money amount;          ///< rate x units x seconds
+  Money vouchered;       ///< the highest voucher taken
+  uint64_t opened = 0;   ///< when the provider accepted; 0 before
+  uint64_t stopped = 0;  ///< when the buyer asked to stop; 0 if it did not
+  friend bool operator==(const Escrow&, const Escrow&) = default;
+  MIZAN_FIELDS(terms, amount, vouchered, opened, stopped)
+};
+
+/// charged = paid + fee; escrow = charged + refunded. The fee is rounded down, and so is what is
+/// charged: both in favour of the payer.
+struct Settlement {
+  Money charged;
+  Money fee;
+  Money paid;
+  Money refunded;
+};
+
+/// Sums over the whole ledger: granted = balances + escrow + fees + withdrawn.
+struct Totals {
+  Money granted;
+  Money balances;
+  Money escrow;
+  Money fees;
+  Money withdrawn;  ///< credits stay inside, so it is 0
+  friend bool operator==(const Totals&, const Totals&) = default;
+  MIZAN_FIELDS(granted, balances, escrow, fees, withdrawn)
+};
+
+/// Every function that can fail changes nothing when it does.
+class Ledger {
+ public:
+  /// Credits come into being.
+  Result<void> grant(const Address& to, Money amount);
+
+  /// Moves rate x units x seconds from the buyer's balance into escrow under `lease`, and returns
+  /// it. Errors: insufficient_funds, overflow, already_exists.
+  Result<Money> lock(const LeaseId& lease, const EscrowTerms& terms);
+  /// Undoes `lock` for a lease that was never opened.
+  Result<void> unlock(const LeaseId& lease);
+  Result<void> open(const LeaseId& lease, uint64_t now);
+  /// Freezes elapsed time; later calls leave the first stop.
+  Result<void> stop(const LeaseId& lease, uint64_t now);
+
+  /// min(escrow, rate x units x elapsed), the most that may be charged at `now`, where
+  /// elapsed = max(0, min(now, stopped, start + seconds) - max(opened, start)).
+  Result<Money> bound(const LeaseId& lease, uint64_t now) const;
+  /// Takes a cumulative voucher: never lowered, never above the bound (conflict).
+  Result<void> voucher(const LeaseId& lease, Money cumulative, uint64_t now);
+  /// How `charged` would be split.
+  static Settlement split(const Escrow& escrow, Money charged);
+  /// Pays the last voucher's amount out, refunds the rest, and forgets the lease.
+  Result<Settlement> settle(const LeaseId& lease);
+
+  const Escrow* find(const LeaseId& lease) const;
+  /// The account, or one that never had anything.
+  const Account& account(const Address& address) const;
+  bool knows(const Address& address) const { return accounts_.contains(address); }
+  NonceBits& nonces(const Address& address) { return accounts_[address].nonces; }
+  const Totals& totals() const { return totals_; }
+
+  /// Stops the process unless value is conserved; O(1).
+  void check() const;
+  /// The same, from every account and escrow, and that the totals are their sums.
+  void recount() const;
+
+  friend bool operator==(const Ledger&, const Ledger&) = default;
+  MIZAN_FIELDS(accounts_, escrows_, totals_)
+
+ private:
+  Result<Escrow*> find_escrow(const LeaseId& lease);
+  std::map<Address, Account> accounts_;
+  std::map<LeaseId, Escrow> escrows_;
+  Totals totals_;
+};
+
+}  // namespace mizan::ledger
