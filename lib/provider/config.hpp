@@ -1,0 +1,53 @@
+// provider.yaml: what an agent offers, to which exchange, and with which key.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/money.hpp"
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mizan::provider {
+
+/// The file's keys, in the order of docs and examples:
+///
+///     exchange: http://127.0.0.1:8080
+///     key: ~/.mizan/keys/provider.json     # keystore (Web3 Secret Storage)
+///     passphrase_file: /etc/mizan/passphrase   # mode 0600; or systemd's credential
+///     state_dir: /var/lib/mizan-provider
+///     rate: 0.05                           # USD a unit-hour
+///     cores: 8                             # to offer; all that the machine has if absent
+///     memory_gb: 32
+///     disk_gb: 200
+///     country: DE
+///     min_lease: 1s
+///     max_lease: 24h
+///     images: {train: /srv/images/train}   # OCI layout folders that jobs name as oci:train
+///     pool: {disks: 2, disk_gb: 1}         # disks kept ready, so that a job starts sooner
+///     runtime: /usr/sbin/runc              # runc or crun; whichever works if absent
+struct ProviderConfig {
+  std::string exchange;
+  std::filesystem::path key;
+  std::filesystem::path passphrase_file;  ///< empty: systemd's credential mizan-passphrase
+  std::filesystem::path state_dir;
+  Rate rate;
+  std::optional<uint32_t> cores;
+  std::optional<uint64_t> memory_gb;
+  std::optional<uint64_t> disk_gb;
+  std::string country;  ///< two letters, or "" for none
+  uint64_t min_seconds = 1;
+  uint64_t max_seconds = 24 * 3600;
+  std::map<std::string, std::filesystem::path> images;
+  uint32_t pool_disks = 2;
+  uint64_t pool_disk_gb = 1;
+  std::string runtime;
+};
+
+/// Reads the text of provider.yaml. Relative paths are taken from `folder`, the file's own; "~/"
+/// from the home folder. Errors name key and line.
+Result<ProviderConfig> parse_config(std::string_view text, const std::filesystem::path& folder);
+
+}  // namespace mizan::provider
