@@ -17,7 +17,7 @@ using WebSocketStream = websocket::stream<Stream>;
 
 /// What the owner of the socket and the connection's coroutines share.
 struct Shared {
-  explicit Shared(const std::shared_ptr<asio::io_context>& io_)
+  explicit Shared(const std::weak_ptr<asio::io_context>& io_)
       : io(io_), wake(std::make_shared<Wake>(io_)), read_on(std::make_shared<Wake>(io_)) {}
 
   /// Closes the stream on its thread, also under a write that the peer does not take.
@@ -80,8 +80,7 @@ struct Connection {
   Connection(Stream stream, std::shared_ptr<Shared> shared_, const SocketOptions& options_)
       : ws(std::move(stream)), shared(std::move(shared_)), options(options_) {}
 
-  static std::shared_ptr<Connection> make(Stream stream,
-                                          const std::shared_ptr<asio::io_context>& io,
+  static std::shared_ptr<Connection> make(Stream stream, const std::weak_ptr<asio::io_context>& io,
                                           const SocketOptions& options) {
     auto connection =
         std::make_shared<Connection>(std::move(stream), std::make_shared<Shared>(io), options);
@@ -192,7 +191,7 @@ asio::awaitable<void> run_session(std::shared_ptr<Connection> connection,
 
 }  // namespace
 
-asio::awaitable<void> serve_socket(std::shared_ptr<asio::io_context> io, Stream stream,
+asio::awaitable<void> serve_socket(std::weak_ptr<asio::io_context> io, Stream stream,
                                    const BeastRequest& request,
                                    std::shared_ptr<SocketHandler> handler, SocketOptions options) {
   const auto connection = Connection::make(std::move(stream), io, options);
@@ -206,7 +205,7 @@ asio::awaitable<void> serve_socket(std::shared_ptr<asio::io_context> io, Stream 
   co_await run_session(connection, std::move(handler));
 }
 
-asio::awaitable<void> connect_socket(std::shared_ptr<asio::io_context> io, Url url,
+asio::awaitable<void> connect_socket(std::weak_ptr<asio::io_context> io, Url url,
                                      std::string target, Headers headers,
                                      std::shared_ptr<SocketHandler> handler,
                                      SocketOptions options) {

@@ -12,13 +12,15 @@ namespace mizan::net {
 
 using BeastRequest = beast::http::request<beast::http::string_body>;
 
+// These take the I/O context weakly: it owns their frames, which must not own it.
+
 /// Accepts the upgrade that `request` asks for and serves `handler` until the connection ends.
-asio::awaitable<void> serve_socket(std::shared_ptr<asio::io_context> io, Stream stream,
+asio::awaitable<void> serve_socket(std::weak_ptr<asio::io_context> io, Stream stream,
                                    const BeastRequest& request,
                                    std::shared_ptr<SocketHandler> handler, SocketOptions options);
 
 /// Resolves, connects, upgrades and serves; `handler` hears of every failure.
-asio::awaitable<void> connect_socket(std::shared_ptr<asio::io_context> io, Url url,
+asio::awaitable<void> connect_socket(std::weak_ptr<asio::io_context> io, Url url,
                                      std::string target, Headers headers,
                                      std::shared_ptr<SocketHandler> handler, SocketOptions options);
 

@@ -37,7 +37,7 @@ inline auto into(error_code& ec) {
 /// before it count once. Outlives its I/O thread harmlessly.
 class Wake : public std::enable_shared_from_this<Wake> {
  public:
-  explicit Wake(const std::shared_ptr<asio::io_context>& io) : io_(io) {}
+  explicit Wake(const std::weak_ptr<asio::io_context>& io) : io_(io) {}
 
   void notify() {
     const auto io = io_.lock();
