@@ -238,6 +238,8 @@ Result<std::string> canonical_json(const json::value& value) {
   return out;
 }
 
+Hash32 text_sha256(std::string_view text) { return sha256(text); }
+
 Result<Hash32> canonical_json_hash(const json::value& value) {
   MIZAN_TRY(text, canonical_json(value));
   return keccak256(text);

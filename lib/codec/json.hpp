@@ -37,6 +37,9 @@ std::string json_text(const json::value& value);
 /// separators=(",", ":")).
 Result<std::string> canonical_json(const json::value& value);
 
+/// The SHA-256 of a text, for files that people hash with other tools (rule sets).
+Hash32 text_sha256(std::string_view text);
+
 /// The Keccak-256 of the canonical text.
 Result<Hash32> canonical_json_hash(const json::value& value);
 
