@@ -1,19 +1,17 @@
 #include "net/auth.hpp"
 
 #include "base/ensure.hpp"
+#include "codec/base64.hpp"
 #include "crypto/address.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 
-#include <boost/beast/core/detail/base64.hpp>
 #include <boost/json.hpp>
 
 #include <charconv>
 
 namespace mizan::net {
 namespace {
-
-namespace base64 = boost::beast::detail::base64;
 
 constexpr size_t kMaxLoginHeader = 4096;
 
@@ -62,18 +60,16 @@ std::string encode_login(const LoginProof& proof) {
                                                    {"issuedAt", proof.login.issued_at},
                                                    {"validUntil", proof.login.valid_until}}},
                                                  {"signature", hex0x(proof.signature.view())}});
-  std::string out(base64::encoded_size(json.size()), '\0');
-  out.resize(base64::encode(out.data(), json.data(), json.size()));
-  return out;
+  return base64(as_bytes(json));
 }
 
 Result<LoginProof> decode_login(std::string_view header) {
   if (header.size() > kMaxLoginHeader)
     return fail(ErrorCode::too_large, "the header Mizan-Login is longer than 4096 characters");
-  std::string json(base64::decoded_size(header.size()) + 4, '\0');
-  json.resize(base64::decode(json.data(), header.data(), header.size()).first);
+  const auto json = parse_base64(header);
+  boost::json::value value;
   boost::system::error_code failed;
-  const boost::json::value value = boost::json::parse(json, failed);
+  if (json) value = boost::json::parse(*json, failed);
   if (failed || !value.is_object())
     return fail(
         unauthenticated("the header Mizan-Login is not base64 of a JSON object", "Mizan-Login"));

@@ -14,8 +14,10 @@ namespace mizan::net {
 class Socket {
  public:
   virtual ~Socket() = default;
-  /// Queues one text message. A peer that reads too slowly for its queue's bound is cut off.
-  virtual void send(std::string text) = 0;
+  /// Queues one text message. A peer that reads too slowly for its queue's bound is cut off. `sent`
+  /// is called once the message has gone to the system: who has much to send waits for it.
+  virtual void send(std::string text, std::function<void()> sent) = 0;
+  void send(std::string text) { send(std::move(text), nullptr); }
   /// Sends what is queued, says goodbye with `reason` (at most 120 bytes), then closes.
   virtual void close(std::string reason) = 0;
 };

@@ -15,6 +15,11 @@ namespace websocket = beast::websocket;
 namespace http = beast::http;
 using WebSocketStream = websocket::stream<Stream>;
 
+struct Message {
+  std::string text;
+  std::function<void()> sent;
+};
+
 /// What the owner of the socket and the connection's coroutines share.
 struct Shared {
   explicit Shared(const std::weak_ptr<asio::io_context>& io_)
@@ -31,7 +36,7 @@ struct Shared {
   const std::shared_ptr<Wake> wake;     ///< something to send, or an end
   const std::shared_ptr<Wake> read_on;  ///< the last message was dealt with
   std::mutex mutex;
-  std::deque<std::string> queue;
+  std::deque<Message> queue;
   size_t queued_bytes = 0;
   bool closing = false;   ///< close after what is queued
   bool overflow = false;  ///< cut off: too much is queued
@@ -45,14 +50,15 @@ class QueuedSocket final : public Socket {
       : shared_(std::move(shared)), max_queued_bytes_(max_queued_bytes) {}
   ~QueuedSocket() override { close("the owner let go"); }
 
-  void send(std::string text) override {
+  using Socket::send;
+  void send(std::string text, std::function<void()> sent) override {
     bool overflow = false;
     {
       const std::lock_guard lock(shared_->mutex);
       if (shared_->ended || shared_->closing || shared_->overflow) return;
       shared_->queued_bytes += text.size();
       overflow = shared_->overflow = shared_->queued_bytes > max_queued_bytes_;
-      if (!overflow) shared_->queue.push_back(std::move(text));
+      if (!overflow) shared_->queue.push_back({std::move(text), std::move(sent)});
     }
     if (overflow)
       shared_->cut_off();
@@ -112,13 +118,13 @@ asio::awaitable<void> write_queue(std::shared_ptr<Connection> connection) {
   Shared& shared = *connection->shared;
   error_code ec;
   while (true) {
-    std::optional<std::string> text;
+    std::optional<Message> message;
     std::optional<std::string> goodbye;
     {
       const std::lock_guard lock(shared.mutex);
       if (shared.ended || shared.overflow) co_return;
       if (!shared.queue.empty()) {
-        text = std::move(shared.queue.front());
+        message = std::move(shared.queue.front());
         shared.queue.pop_front();
       } else if (shared.closing) {
         goodbye = shared.goodbye;
@@ -129,14 +135,17 @@ asio::awaitable<void> write_queue(std::shared_ptr<Connection> connection) {
           websocket::close_reason(websocket::close_code::normal, *goodbye), into(ec));
       co_return;
     }
-    if (!text) {
+    if (!message) {
       co_await shared.wake->wait();
       continue;
     }
-    co_await connection->ws.async_write(asio::buffer(*text), into(ec));
+    co_await connection->ws.async_write(asio::buffer(message->text), into(ec));
     if (ec) break;
-    const std::lock_guard lock(shared.mutex);
-    shared.queued_bytes -= text->size();
+    {
+      const std::lock_guard lock(shared.mutex);
+      shared.queued_bytes -= message->text.size();
+    }
+    if (message->sent) message->sent();
   }
   // The reading coroutine sees the closed stream and tells the handler.
   beast::get_lowest_layer(connection->ws).close();
