@@ -3,9 +3,11 @@
 #include "journal/database.hpp"
 #include "journal/seal.hpp"
 #include "journal/snapshot_file.hpp"
+#include "journal/table_check.hpp"
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <limits>
 #include <mutex>
 #include <shared_mutex>
@@ -255,6 +257,7 @@ Result<Inspection> walk_chain(const Database& database, const std::optional<Head
 
 Result<Inspection> inspect(Opening opening, const std::optional<Head>& snapshot,
                            const std::optional<Head>& seal, bool verify_all) {
+  MIZAN_CHECK(check_tables(*opening.env, opening.path));
   opening.create = false;
   opening.read_only = true;
   auto database = Database::open(opening);
@@ -269,10 +272,21 @@ Result<Inspection> inspect(Opening opening, const std::optional<Head>& snapshot,
   if (!found) {
     if (found.error().code != ErrorCode::corrupted) return found;
     return fail(damaged(found.error().details["place"] + ", " + database.error().details["place"],
-                        database.error().message));
+                        "acknowledged groups cannot be read"));
   }
   found->mode = opening.mode;
   return found;
+}
+
+/// A folder that a crash cannot take away with all that is in it.
+Result<void> make_folder(rocksdb::Env& env, const std::string& path) {
+  auto status = env.CreateDirIfMissing(path);
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  std::unique_ptr<rocksdb::Directory> directory;
+  if (status.ok()) status = env.NewDirectory(parent.empty() ? "." : parent, &directory);
+  if (status.ok()) status = directory->Fsync();
+  if (!status.ok()) return fail(storage_error(status, "make the journal's folder " + path));
+  return {};
 }
 
 Result<void> write_beginning(Parts& parts, const Database::Origin& origin) {
@@ -285,8 +299,7 @@ Result<void> write_beginning(Parts& parts, const Database::Origin& origin) {
 
 Result<std::unique_ptr<Journal>> open_rocksdb(const RocksdbOptions& options) {
   rocksdb::Env& env = options.env != nullptr ? *options.env : *rocksdb::Env::Default();
-  if (const auto status = env.CreateDirIfMissing(options.path); !status.ok())
-    return fail(storage_error(status, "make the journal's folder " + options.path));
+  MIZAN_CHECK(make_folder(env, options.path));
   MIZAN_TRY(lock, FolderLock::take(env, options.path));
   Parts parts{.lock = std::move(lock),
               .seal = Seal(env, options.path),
@@ -342,8 +355,9 @@ Result<std::unique_ptr<Journal>> open_rocksdb(const RocksdbOptions& options) {
   }
   // RocksDB has flushed what it recovered, so that a group that was written but not acknowledged
   // is durable by now; sealing it makes it part of the journal for good.
-  MIZAN_CHECK(parts.seal.create(parts.head));
+  // The seal's synced folder makes the names of the database and the snapshots durable too.
   MIZAN_CHECK(parts.snapshots.create());
+  MIZAN_CHECK(parts.seal.create(parts.head));
   parts.snapshot_sequence = snapshot_at ? snapshot_at->sequence : 0;
   if (snapshot_at) parts.snapshots.remove_all_but(snapshot_at->sequence);
   return std::make_unique<RocksdbJournal>(std::move(parts));
