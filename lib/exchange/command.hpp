@@ -23,7 +23,7 @@ struct Limits {
   uint32_t attributes_bytes = 16 * 1024;
   uint32_t nodes = 1024;  ///< of an ask or a bid
   uint32_t units_per_node = 4096;
-  MIZAN_FIELDS(open_orders, live_leases, idempotency_keys, nonce_words, spec_bytes,
+  MIZAN_FIELDS(open_orders, all_asks, live_leases, idempotency_keys, nonce_words, spec_bytes,
                attributes_bytes, nodes, units_per_node)
 };
 
@@ -153,6 +153,7 @@ struct Sequenced {
   UnixMs time;
   std::optional<Idempotency> idempotency{};
   Command command;
+  MIZAN_FIELDS(sequence, time, idempotency, command)
 };
 
 /// The bytes of a command in the journal.

@@ -17,6 +17,9 @@ namespace mizan::exchange {
 /// (docs/LEASE.md).
 enum class LeaseState : uint8_t { matched, funded, staging, running, collecting, settled, failed };
 std::string_view to_string(LeaseState state);
+constexpr LeaseState enum_last(LeaseState) {
+  return LeaseState::failed;
+}
 
 /// What policy says of a deal; part of the lease.
 struct Verdict {
@@ -39,7 +42,8 @@ struct Settlement {
 /// A lease, live or over. It is kept for 7 days after its end, without its spec.
 struct Lease {
   LeaseId id;
-  OrderId order;  ///< the bid's
+  uint64_t number = 0;  ///< leases are counted from 1, in the order of their matches
+  OrderId order;        ///< the bid's
   eip712::Terms terms;
   Signature terms_signature;  ///< the provider's; zero until funded
   eip712::Bid bid;
@@ -71,21 +75,23 @@ struct Lease {
   u128 vouchered = 0;  ///< the last voucher's cumulative
   Signature voucher_signature;
   UnixMs vouchered_at;
-  u128 final_charge = 0;  ///< fixed when `closing`
+  uint64_t final_seconds = 0;  ///< fixed when `closing`, as is final_charge
+  u128 final_charge = 0;
   std::optional<eip712::Close> close;
   Signature close_signature;
   Settlement settlement;
 
   uint64_t units() const { return uint64_t{terms.node_count} * terms.units_per_node; }
-  uint64_t seconds_billed() const { return covered_ms / 1000; }
+  /// As far as it is known: covered by heartbeats, or, once it is closing, on the bill.
+  uint64_t seconds_billed() const { return closing || over() ? final_seconds : covered_ms / 1000; }
   bool over() const { return state == LeaseState::settled || state == LeaseState::failed; }
   bool funded() const { return opened_at.ms != 0; }
 
-  MIZAN_FIELDS(id, order, terms, terms_signature, bid, bid_signature, spec, chip, nodes, verdict,
-               state, closing, failing, reason, phase, exit_code, outputs, escrow, matched_at,
-               opened_at, heard_at, stopped_at, closed_at, staged_ms, ran_ms, covered_ms,
-               forfeited_ms, vouchered, voucher_signature, vouchered_at, final_charge, close,
-               close_signature, settlement)
+  MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, nodes,
+               verdict, state, closing, failing, reason, phase, exit_code, outputs, escrow,
+               matched_at, opened_at, heard_at, stopped_at, closed_at, staged_ms, ran_ms,
+               covered_ms, forfeited_ms, vouchered, voucher_signature, vouchered_at, final_seconds,
+               final_charge, close, close_signature, settlement)
 };
 
 /// An account as `GET /v1/accounts/{address}` shows it.

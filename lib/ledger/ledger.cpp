@@ -153,25 +153,42 @@ void Ledger::check() const {
 }
 
 void Ledger::recount() const {
-  check();
+  const auto audited = audit();
+  ensure(audited.has_value(), audited ? "" : audited.error().message);
+}
+
+Result<void> Ledger::audit() const {
+  const auto wrong = [](const char* what) { return fail(ErrorCode::corrupted, what); };
   Money balances;
   Money escrowed;
   Money amounts;
   std::map<Address, Money> by_buyer;
+  // Sums from untrusted bytes: an overflow is a fault of theirs.
+  const auto put = [](Money& sum, Money amount) {
+    return !__builtin_add_overflow(sum.nano, amount.nano, &sum.nano);
+  };
   for (const auto& [id, escrow] : escrows_) {
-    amounts += escrow.amount;
-    by_buyer[escrow.terms.buyer] += escrow.amount;
-    ensure(escrow.vouchered <= escrow.amount, "no voucher is above its escrow");
+    const auto whole = cost(escrow.terms.rate, escrow.terms.units, escrow.terms.seconds);
+    if (!whole || *whole != escrow.amount || escrow.vouchered > escrow.amount)
+      return wrong("an escrow is rate x units x seconds, and no voucher is above it");
+    if (!put(amounts, escrow.amount) || !put(by_buyer[escrow.terms.buyer], escrow.amount))
+      return wrong("the sum of escrow is too large");
   }
   for (const auto& [address, account] : accounts_) {
-    balances += account.balance;
-    escrowed += account.escrowed;
+    if (!put(balances, account.balance) || !put(escrowed, account.escrowed))
+      return wrong("the sum of balances is too large");
     const auto it = by_buyer.find(address);
-    ensure(account.escrowed == (it == by_buyer.end() ? Money{} : it->second),
-           "an account's escrow is that of its leases");
+    if (account.escrowed != (it == by_buyer.end() ? Money{} : it->second))
+      return wrong("an account's escrow is that of its leases");
   }
-  ensure(balances == totals_.balances, "the total of balances is their sum");
-  ensure(amounts == totals_.escrow && escrowed == amounts, "the total of escrow is its sum");
+  if (balances != totals_.balances) return wrong("the total of balances is their sum");
+  if (amounts != totals_.escrow || escrowed != amounts)
+    return wrong("the total of escrow is its sum");
+  Money sum = balances;
+  if (!put(sum, amounts) || !put(sum, totals_.fees) || !put(sum, totals_.withdrawn) ||
+      sum != totals_.granted)
+    return wrong("granted = balances + escrow + fees + withdrawn");
+  return {};
 }
 
 }  // namespace mizan::ledger

@@ -97,8 +97,10 @@ class Ledger {
 
   /// Stops the process unless value is conserved; O(1).
   void check() const;
-  /// The same, from every account and escrow, and that the totals are their sums.
+  /// The same, from every account and escrow: that the totals are their sums.
   void recount() const;
+  /// The same for a ledger that was read from bytes: an error (corrupted) instead of a stop.
+  Result<void> audit() const;
 
   friend bool operator==(const Ledger&, const Ledger&) = default;
   MIZAN_FIELDS(accounts_, escrows_, totals_)

@@ -28,22 +28,25 @@ const Demand* BidQueue::find(const OrderId& id) const {
   return it == demands_.end() ? nullptr : &it->second;
 }
 
-void BidQueue::scan(const std::string& chip, Rate rate,
-                    const std::function<bool(const OrderId&, const Demand&)>& visit) const {
+std::optional<BidQueue::Place> BidQueue::scan(
+    const std::string& chip, Rate rate, const std::optional<Place>& after,
+    const std::function<bool(const OrderId&, const Demand&)>& visit) const {
   static const Line kNone;
   const auto line = [&](const std::string& name) -> const Line& {
     const auto it = lines_.find(name);
     return it == lines_.end() ? kNone : it->second;
   };
   const Line& named = line(chip);
-  const Line& any = chip.empty() ? kNone : line("");
-  auto a = named.begin();
-  auto b = any.begin();
+  const Line& any = line("");
+  auto a = after ? named.upper_bound(*after) : named.begin();
+  auto b = after ? any.upper_bound(*after) : any.begin();
   while (a != named.end() || b != any.end()) {
     const bool first = b == any.end() || (a != named.end() && *a < *b);
     const Place& place = first ? *a++ : *b++;
-    if (place.rate < rate || visit(place.id, demands_.find(place.id)->second)) return;
+    if (place.rate < rate) break;
+    if (visit(place.id, demands_.find(place.id)->second)) return place;
   }
+  return std::nullopt;
 }
 
 }  // namespace mizan::market

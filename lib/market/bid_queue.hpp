@@ -18,12 +18,7 @@ class BidQueue {
   const Demand* find(const OrderId& id) const;
   size_t size() const { return demands_.size(); }
 
-  /// Shows bids that would take `chip` at `rate` as far as chip and rate tell, best first, until
-  /// `visit` returns true. The queue must not change meanwhile.
-  void scan(const std::string& chip, Rate rate,
-            const std::function<bool(const OrderId&, const Demand&)>& visit) const;
-
- private:
+  /// A bid's place in the order.
   struct Place {
     Rate rate;
     uint64_t sequence = 0;
@@ -33,6 +28,14 @@ class BidQueue {
       return a.sequence < b.sequence;
     }
   };
+
+  /// Shows bids that would take `chip` at `rate` as far as chip and rate tell, best first, from the
+  /// one behind `after` on, until `visit` returns true; returns where it stopped. The queue must
+  /// not change meanwhile; between two scans it may.
+  std::optional<Place> scan(const std::string& chip, Rate rate, const std::optional<Place>& after,
+                            const std::function<bool(const OrderId&, const Demand&)>& visit) const;
+
+ private:
   using Line = std::set<Place>;
   static std::string line_of(const Demand& demand);
   std::map<OrderId, Demand> demands_;

@@ -1,0 +1,212 @@
+// The inside of Exchange: its state, what is derived from it, and a function for each command.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "crypto/eip712.hpp"
+#include "exchange/deadlines.hpp"
+#include "exchange/exchange.hpp"
+#include "exchange/texts.hpp"
+#include "ledger/ledger.hpp"
+#include "market/bid_queue.hpp"
+#include "market/book.hpp"
+
+#include <map>
+#include <set>
+
+namespace mizan::exchange {
+
+struct AskRecord {
+  eip712::Ask ask;
+  std::string attributes;
+  uint64_t sequence = 0;
+  market::AskRef ref = 0;  // derived
+  MIZAN_FIELDS(ask, attributes, sequence)
+};
+
+/// A bid that rests, or whose lease awaits its acceptance.
+struct BidRecord {
+  eip712::Bid bid;
+  Signature signature;
+  std::string spec;
+  uint64_t sequence = 0;
+  bool immediate_or_cancel = false;
+  bool starved = false;  ///< an ask was there, the money was not: tried again when money comes
+  std::vector<OrderId> excluded;
+  std::optional<LeaseId> lease;
+  MIZAN_FIELDS(bid, signature, spec, sequence, immediate_or_cancel, starved, excluded, lease)
+};
+
+struct ProviderRecord {
+  UnixMs heard_at;
+  bool alive = false;
+  uint64_t heartbeat_sequence = 0;
+  uint64_t ask_nonce_floor = 0;  ///< a new ask's nonce is at least this
+  uint64_t leases_ended = 0;
+  uint64_t leases_ended_well = 0;
+  MIZAN_FIELDS(heard_at, alive, heartbeat_sequence, ask_nonce_floor, leases_ended,
+               leases_ended_well)
+};
+
+/// Per mille of its leases that ended well; unknown before the first.
+market::Milli reliability(const ProviderRecord& provider);
+
+struct KeptAnswer {
+  Hash32 request_hash;
+  UnixMs at;
+  OrderId order;
+  std::vector<LeaseId> leases;
+  bool resting = false;
+  MIZAN_FIELDS(request_hash, at, order, leases, resting)
+};
+using AnswerKey = std::pair<Address, std::string>;
+
+/// All that a snapshot holds; everything else is derived from it.
+struct State {
+  std::optional<Genesis> config;
+  uint64_t sequence = 0;
+  UnixMs now;
+  UnixMs resumed_at;
+  uint64_t lease_count = 0;
+  ledger::Ledger ledger;
+  std::map<OrderId, AskRecord> asks;
+  std::map<OrderId, BidRecord> bids;
+  std::map<Address, ProviderRecord> providers;
+  std::map<LeaseId, Lease> leases;
+  std::map<uint64_t, uint64_t> grants;  ///< nonce -> deadline, until that has passed
+  std::map<AnswerKey, KeptAnswer> answers;
+  MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
+               leases, grants, answers)
+};
+
+class Exchange::Core {
+ public:
+  // exchange.cpp
+  Outcome apply(const Sequenced& sequenced);
+  /// Fills what is derived; an error if the state contradicts itself.
+  Result<void> rebuild();
+
+  // readers.cpp
+  Offer offer(const OrderId& id, const AskRecord& record) const;
+  market::Demand demand(const BidRecord& record, const Spec& spec) const;
+  std::optional<UnixMs> next_deadline() const;
+  std::vector<const Lease*> leases_of(const Address& account) const;
+
+  State state;
+  // Derived, for readers too.
+  market::Book book;
+  market::BidQueue queue;  // the resting bids
+  std::map<Address, std::set<OrderId>> asks_by_provider;
+  std::map<Address, std::set<OrderId>> bids_by_buyer;
+  std::map<Address, std::map<uint64_t, LeaseId>> leases_by_party;
+  std::map<uint64_t, LeaseId> leases_by_number;
+  std::map<Address, uint32_t> live_leases;  // of buyers
+  std::set<LeaseId> unvouchered;
+  std::set<LeaseId> closing;
+  uint64_t version = 0;
+
+ private:
+  friend class Exchange;
+  using Answered = Result<Answer>;
+
+  // exchange.cpp
+  Answered dispatch(const Sequenced& sequenced);
+  Answered run(const Genesis& command);
+  Answered run(const Resume& command);
+  Answered run(const Tick& command);
+
+  // orders.cpp
+  Answered run(const Grant& command);
+  Answered run(const PlaceAsk& command);
+  Answered run(const CancelAsk& command);
+  Answered run(const PlaceBid& command);
+  Answered run(const CancelBids& command);
+  Result<void> check_bid(const eip712::Bid& bid) const;
+  Answered rest(const OrderId& id, BidRecord record, const Spec& spec);
+  Result<void> add_to_book(const OrderId& id, AskRecord& record);
+  void remove_ask(const OrderId& id);
+  void end_bid(const OrderId& id, BidChange change);
+  size_t open_orders(const Address& account) const;
+  Result<void> check_open_orders(const Address& account) const;
+  static UnixMs bid_deadline(const eip712::Bid& bid);
+  static UnixMs ask_deadline(const eip712::Ask& ask);
+
+  // matching.cpp
+  /// Finds an ask for the bid and makes the lease; nothing if none fits, an error (of the money) if
+  /// one does that the buyer cannot pay.
+  Result<std::optional<LeaseId>> match(const OrderId& id, const BidRecord& record,
+                                       const Spec& spec);
+  Result<LeaseId> make_lease(const OrderId& id, const BidRecord& record, const market::Fill& fill,
+                             const Verdict& verdict);
+  /// Offers an ask's free units to the resting bids, best first.
+  void offer_to_queue(const OrderId& ask_id);
+  void undo(Lease& lease, const std::string& reason, bool again);
+  void match_again(const OrderId& id);
+  void retry_starved(const Address& buyer);
+  /// What freed units and new money make possible; at the end of every command.
+  void settle_matches();
+  void release_units(const Lease& lease);
+  UnixMs accept_by(const Lease& lease) const;
+
+  // leases.cpp
+  Answered run(const Accept& command);
+  Answered run(const Reject& command);
+  Answered run(const Heartbeat& command);
+  Answered run(const PostVoucher& command);
+  Answered run(const Close& command);
+  Answered run(const RequestClose& command);
+  Answered run(const Finalize& command);
+  Result<Lease*> find_lease(const LeaseId& id);
+  bool take_status(Lease& lease, const eip712::LeaseStatus& status);
+  void cover(Lease& lease) const;
+  void start_closing(Lease& lease, uint64_t seconds, bool failing, const std::string& reason);
+  void retire(Lease& lease);
+  void count_end(const Address& provider, bool well);
+  void set_alive(const Address& address, ProviderRecord& provider, bool alive);
+  void note_unvouchered(const Lease& lease);
+
+  // deadlines.cpp
+  void advance();
+  void resume();
+  void lapse_providers();
+  void expire_orders();
+  void expire_leases();
+  void forget();
+  UnixMs lapse_at(const ProviderRecord& provider) const;
+  UnixMs silence_at(const Lease& lease) const;
+  UnixMs abandoned_at(const Lease& lease) const;
+  void index_lease(const Lease& lease);
+  void forget_lease(const LeaseId& id);
+
+  void emit(Event event) { events_.push_back(std::move(event)); }
+  uint64_t seconds_now() const { return state.now.seconds(); }
+
+  std::optional<eip712::Domain> domain_;
+  std::vector<Event> events_;
+  std::vector<market::Reason> reasons_;
+  std::vector<OrderId> woken_asks_;
+  std::vector<Address> woken_buyers_;
+
+  Deadlines<Address> lapses_;
+  Deadlines<OrderId> ask_starts_;
+  Deadlines<OrderId> ask_ends_;
+  Deadlines<OrderId> bid_ends_;
+  Deadlines<LeaseId> acceptances_;
+  Deadlines<LeaseId> lease_ends_;
+  Deadlines<LeaseId> lease_evictions_;
+  Deadlines<uint64_t> grant_evictions_;
+  Deadlines<AnswerKey> answer_evictions_;
+  std::map<Address, uint32_t> answers_kept_;
+};
+
+inline constexpr uint64_t kLapseMs = 30'000;
+inline constexpr uint64_t kAcceptMs = 10'000;
+inline constexpr uint64_t kAbandonMs = 15 * 60 * 1000;
+inline constexpr uint64_t kKeepAnswerMs = 24ULL * 3600 * 1000;
+inline constexpr uint64_t kKeepLeaseMs = 7 * 24ULL * 3600 * 1000;
+inline constexpr size_t kMostExcluded = 64;
+
+/// Seconds since 1970 as milliseconds, and a sum of them; the latest time instead of a wrap.
+UnixMs at_seconds(uint64_t seconds);
+UnixMs later(UnixMs at, uint64_t ms);
+
+}  // namespace mizan::exchange

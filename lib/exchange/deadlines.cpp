@@ -1,0 +1,134 @@
+#include "exchange/core.hpp"
+
+#include <algorithm>
+
+namespace mizan::exchange {
+
+market::Milli reliability(const ProviderRecord& provider) {
+  if (provider.leases_ended == 0) return market::kUnknown;
+  return static_cast<market::Milli>(provider.leases_ended_well * 1000 / provider.leases_ended);
+}
+
+UnixMs Exchange::Core::lapse_at(const ProviderRecord& provider) const {
+  return later(std::max(provider.heard_at, state.resumed_at), kLapseMs);
+}
+
+UnixMs Exchange::Core::silence_at(const Lease& lease) const {
+  return later(std::max(lease.heard_at, state.resumed_at), lease.terms.grace * 1000);
+}
+
+/// When a lease that nobody closes is finalized: its end, or its stop, + grace + 15 min.
+UnixMs Exchange::Core::abandoned_at(const Lease& lease) const {
+  UnixMs end = at_seconds(lease.terms.start + lease.terms.seconds);
+  if (lease.stopped_at.ms != 0) end = std::min(end, lease.stopped_at);
+  return later(end, lease.terms.grace * 1000 + kAbandonMs);
+}
+
+/// The exchange was away and could hear nobody: whoever waits on a heartbeat or an acceptance waits
+/// anew. The queues find the later deadlines when the old ones come up.
+void Exchange::Core::resume() {
+  state.resumed_at = state.now;
+}
+
+void Exchange::Core::advance() {
+  // Capacity that is gone is taken away first, so that nothing below is matched to it.
+  lapse_providers();
+  expire_orders();
+  expire_leases();
+  forget();
+}
+
+void Exchange::Core::lapse_providers() {
+  while (const auto address = lapses_.take_due(state.now)) {
+    ProviderRecord& provider = state.providers.find(*address)->second;
+    const UnixMs due = lapse_at(provider);
+    if (due > state.now)
+      lapses_.arm(due, *address);
+    else
+      set_alive(*address, provider, false);
+  }
+}
+
+void Exchange::Core::expire_orders() {
+  while (const auto id = ask_ends_.take_due(state.now)) {
+    const Address provider = state.asks.find(*id)->second.ask.provider;
+    remove_ask(*id);
+    emit(AskChanged{*id, provider, AskChange::expired});
+  }
+  while (const auto id = bid_ends_.take_due(state.now)) end_bid(*id, BidChange::expired);
+  while (const auto id = ask_starts_.take_due(state.now)) {
+    woken_asks_.push_back(*id);
+    ++version;
+  }
+}
+
+void Exchange::Core::expire_leases() {
+  while (const auto id = acceptances_.take_due(state.now)) {
+    const auto it = state.leases.find(*id);
+    if (it == state.leases.end() || it->second.funded() || it->second.over()) continue;
+    const UnixMs due = accept_by(it->second);
+    if (due > state.now)
+      acceptances_.arm(due, *id);
+    else
+      undo(it->second, "not_accepted", true);
+  }
+  while (const auto id = lease_ends_.take_due(state.now)) {
+    const auto it = state.leases.find(*id);
+    if (it == state.leases.end() || it->second.closing || it->second.over()) continue;
+    Lease& lease = it->second;
+    const UnixMs due = std::min(silence_at(lease), abandoned_at(lease));
+    if (due > state.now)
+      lease_ends_.arm(due, *id);
+    else if (silence_at(lease) <= state.now)
+      start_closing(lease, lease.seconds_billed(), true, "provider_lost");
+    else
+      start_closing(lease, seconds_vouchered(lease), true, "not_closed");
+  }
+}
+
+void Exchange::Core::forget() {
+  while (const auto id = lease_evictions_.take_due(state.now)) forget_lease(*id);
+  while (const auto nonce = grant_evictions_.take_due(state.now)) {
+    // A grant is good until its deadline's last millisecond.
+    const uint64_t deadline = state.grants.find(*nonce)->second;
+    if (deadline < seconds_now())
+      state.grants.erase(*nonce);
+    else
+      grant_evictions_.arm(later(at_seconds(deadline), 1000), *nonce);
+  }
+  while (const auto key = answer_evictions_.take_due(state.now)) {
+    state.answers.erase(*key);
+    const auto count = answers_kept_.find(key->first);
+    if (--count->second == 0) answers_kept_.erase(count);
+  }
+}
+
+void Exchange::Core::index_lease(const Lease& lease) {
+  leases_by_party[lease.terms.buyer].emplace(lease.number, lease.id);
+  leases_by_party[lease.terms.provider].emplace(lease.number, lease.id);
+  if (lease.over()) {
+    lease_evictions_.arm(later(lease.closed_at, kKeepLeaseMs), lease.id);
+    return;
+  }
+  ++live_leases[lease.terms.buyer];
+  if (lease.closing)
+    closing.insert(lease.id);
+  else if (lease.funded())
+    lease_ends_.arm(std::min(silence_at(lease), abandoned_at(lease)), lease.id);
+  else
+    acceptances_.arm(accept_by(lease), lease.id);
+  note_unvouchered(lease);
+}
+
+void Exchange::Core::forget_lease(const LeaseId& id) {
+  const auto it = state.leases.find(id);
+  for (const Address& party : {it->second.terms.buyer, it->second.terms.provider}) {
+    const auto mine = leases_by_party.find(party);
+    mine->second.erase(it->second.number);
+    if (mine->second.empty()) leases_by_party.erase(mine);
+  }
+  leases_by_number.erase(it->second.number);
+  state.leases.erase(it);
+}
+
+}  // namespace mizan::exchange

@@ -1,0 +1,198 @@
+#include "exchange/exchange.hpp"
+
+#include "codec/binary.hpp"
+#include "codec/json_fields.hpp"
+#include "crypto/hash.hpp"
+#include "exchange/core.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace mizan::exchange {
+namespace {
+
+constexpr uint64_t kRecountEvery = 10'000;
+constexpr size_t kMostKey = 64;
+
+Result<void> check_key(const Idempotency& idempotency) {
+  const std::string& key = idempotency.key;
+  const bool printable =
+      std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (key.empty() || key.size() > kMostKey || !printable)
+    return fail(ErrorCode::invalid_argument,
+                "Idempotency-Key has 1 to 64 printable characters without spaces");
+  return {};
+}
+
+}  // namespace
+
+UnixMs at_seconds(uint64_t seconds) {
+  uint64_t ms = 0;
+  if (__builtin_mul_overflow(seconds, uint64_t{1000}, &ms))
+    ms = std::numeric_limits<uint64_t>::max();
+  return {ms};
+}
+
+UnixMs later(UnixMs at, uint64_t ms) {
+  uint64_t sum = 0;
+  if (__builtin_add_overflow(at.ms, ms, &sum)) sum = std::numeric_limits<uint64_t>::max();
+  return {sum};
+}
+
+Outcome Exchange::Core::apply(const Sequenced& sequenced) {
+  ensure(sequenced.sequence == state.sequence + 1, "commands come in sequence, without a gap");
+  ensure(sequenced.time >= state.now, "the time of commands never decreases");
+  state.sequence = sequenced.sequence;
+  state.now = sequenced.time;
+  events_.clear();
+  reasons_.clear();
+  Answered answer = dispatch(sequenced);
+  settle_matches();
+  state.ledger.check();
+  if (state.sequence % kRecountEvery == 0) state.ledger.recount();
+  return {std::move(answer), std::move(reasons_), std::move(events_)};
+}
+
+Result<Answer> Exchange::Core::dispatch(const Sequenced& sequenced) {
+  if (!state.config && !std::holds_alternative<Genesis>(sequenced.command))
+    return fail(ErrorCode::conflict, "the first command is Genesis");
+  if (state.config) {
+    if (std::holds_alternative<Resume>(sequenced.command)) resume();
+    advance();
+  }
+  const auto& idempotency = sequenced.idempotency;
+  if (idempotency) {
+    MIZAN_CHECK(check_key(*idempotency));
+    const auto kept = state.answers.find({idempotency->account, idempotency->key});
+    if (kept != state.answers.end()) {
+      if (kept->second.request_hash != idempotency->request_hash)
+        return fail(ErrorCode::replayed,
+                    "Idempotency-Key was used for another request: choose a new one");
+      return Answer{kept->second.order, kept->second.leases, kept->second.resting, true};
+    }
+    const auto count = answers_kept_.find(idempotency->account);
+    if (count != answers_kept_.end() && count->second >= state.config->limits.idempotency_keys)
+      return fail(ErrorCode::limit_exceeded,
+                  "the account has used its number of idempotency keys for 24 hours");
+  }
+  MIZAN_TRY(answer,
+            std::visit([this](const auto& command) { return run(command); }, sequenced.command));
+  if (idempotency) {
+    AnswerKey key{idempotency->account, idempotency->key};
+    answer_evictions_.arm(later(state.now, kKeepAnswerMs), key);
+    ++answers_kept_[idempotency->account];
+    state.answers.emplace(std::move(key), KeptAnswer{idempotency->request_hash, state.now,
+                                                     answer.order, answer.leases, answer.resting});
+  }
+  return answer;
+}
+
+Result<Answer> Exchange::Core::run(const Genesis& genesis) {
+  if (state.config) return fail(ErrorCode::conflict, "Genesis comes once");
+  Bytes seed(as_bytes("mizan-exchange").begin(), as_bytes("mizan-exchange").end());
+  seed.insert(seed.end(), genesis.identity.bytes.begin(), genesis.identity.bytes.end());
+  if (genesis.exchange_id != keccak256(seed))
+    return bad_field("genesis.exchange_id", "is keccak256(\"mizan-exchange\" || identity)");
+  if (genesis.fee_bps > 10'000) return bad_field("genesis.fee_bps", "is at most 10000");
+  if (genesis.voucher_interval_s == 0)
+    return bad_field("genesis.voucher_interval_s", "is at least 1");
+  for (const Address& address :
+       {genesis.identity, genesis.meter, genesis.clearance, genesis.operator_, genesis.fee_to})
+    if (address.is_zero()) return bad_field("genesis", "no address may be zero");
+  const Limits& limits = genesis.limits;
+  if (limits.nodes == 0 || limits.nodes > 65'536 || limits.units_per_node == 0 ||
+      limits.units_per_node > 65'536)
+    return bad_field("genesis.limits", "nodes and units_per_node are 1 to 65536");
+  state.config = genesis;
+  domain_ = eip712::Domain::credits(genesis.exchange_id);
+  return Answer{};
+}
+
+Result<Answer> Exchange::Core::run(const Resume&) {
+  return Answer{};
+}
+
+Result<Answer> Exchange::Core::run(const Tick&) {
+  return Answer{};
+}
+
+Result<void> Exchange::Core::rebuild() {
+  const auto corrupted = [](const char* what) {
+    return fail(ErrorCode::corrupted, std::string("the snapshot contradicts itself: ") + what);
+  };
+  if (!state.config) {
+    if (!state.asks.empty() || !state.bids.empty() || !state.leases.empty())
+      return corrupted("orders before Genesis");
+    return {};
+  }
+  domain_ = eip712::Domain::credits(state.config->exchange_id);
+  MIZAN_CHECK(state.ledger.audit());
+  std::set<uint64_t> sequences;
+  for (auto& [id, record] : state.asks) {
+    const eip712::Ask& ask = record.ask;
+    const auto provider = state.providers.find(ask.provider);
+    if (provider == state.providers.end() || ask.nodes == 0 || ask.units_per_node == 0 ||
+        ask.nodes > 65'536 || ask.rate > market::kMostRate ||
+        !sequences.insert(record.sequence).second)
+      return corrupted("an ask");
+    MIZAN_CHECK(add_to_book(id, record));
+  }
+  for (auto& [address, provider] : state.providers)
+    if (provider.alive) lapses_.arm(lapse_at(provider), address);
+  for (const auto& [id, lease] : state.leases) {
+    if (lease.id != id || !leases_by_number.emplace(lease.number, id).second)
+      return corrupted("a lease's number");
+    index_lease(lease);
+    if (lease.over()) continue;
+    if (state.ledger.find(id) == nullptr) return corrupted("a live lease without escrow");
+    const auto ask = state.asks.find(lease.terms.ask_hash);
+    if (lease.closing || ask == state.asks.end()) continue;
+    for (const uint32_t node : lease.nodes)
+      if (node >= ask->second.ask.nodes ||
+          book.free_on_node(ask->second.ref, node) < lease.terms.units_per_node)
+        return corrupted("units sold twice");
+    book.take(ask->second.ref, lease.nodes, lease.terms.units_per_node);
+  }
+  for (const auto& [id, record] : state.bids) {
+    bids_by_buyer[record.bid.buyer].insert(id);
+    if (record.lease) continue;
+    MIZAN_TRY(spec, read_spec(record.spec, state.config->limits.spec_bytes));
+    if (!sequences.insert(record.sequence).second) return corrupted("a bid");
+    queue.add(id, demand(record, spec));
+    bid_ends_.arm(bid_deadline(record.bid), id);
+  }
+  for (const auto& [nonce, deadline] : state.grants)
+    grant_evictions_.arm(at_seconds(deadline), nonce);
+  for (const auto& [key, kept] : state.answers) {
+    answer_evictions_.arm(later(kept.at, kKeepAnswerMs), key);
+    ++answers_kept_[key.first];
+  }
+  return {};
+}
+
+Exchange::Exchange() : core_(std::make_unique<Core>()) {}
+Exchange::Exchange(Exchange&&) noexcept = default;
+Exchange& Exchange::operator=(Exchange&&) noexcept = default;
+Exchange::~Exchange() = default;
+
+Outcome Exchange::apply(const Sequenced& sequenced) {
+  return core_->apply(sequenced);
+}
+
+Bytes Exchange::encode() const {
+  return mizan::encode(core_->state);
+}
+
+Hash32 Exchange::state_hash() const {
+  return hash_of_encoding(encode());
+}
+
+Result<Exchange> Exchange::restore(ByteView snapshot) {
+  MIZAN_TRY(state, decode<State>(snapshot));
+  Exchange exchange;
+  exchange.core_->state = std::move(state);
+  MIZAN_CHECK(exchange.core_->rebuild());
+  return exchange;
+}
+
+}  // namespace mizan::exchange

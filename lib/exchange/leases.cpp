@@ -1,0 +1,306 @@
+#include "codec/json_fields.hpp"
+#include "exchange/core.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace mizan::exchange {
+namespace {
+
+constexpr uint8_t kExited = 4;
+constexpr uint8_t kFailed = 5;
+constexpr size_t kMostCode = 64;
+constexpr size_t kMostMessage = 512;
+constexpr size_t kMostStatuses = 4096;
+
+/// Reasons and codes are words of a-z, 0-9 and _.
+bool is_code(const std::string& code) {
+  return code.size() <= kMostCode && std::all_of(code.begin(), code.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+         });
+}
+
+LeaseState state_of(uint8_t phase, LeaseState before) {
+  LeaseState told = before;
+  if (phase == 1) told = LeaseState::staging;
+  if (phase == 2) told = LeaseState::running;
+  if (phase >= 3) told = LeaseState::collecting;
+  return std::max(before, told);
+}
+
+uint64_t add_to_most(uint64_t a, uint64_t b) {
+  return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max()
+                                                      : a + b;
+}
+
+u128 price(const Lease& lease, uint64_t seconds) {
+  const auto whole = cost(Rate{lease.terms.rate}, lease.units(), seconds);
+  ensure(whole.has_value() && whole->nano <= lease.escrow, "the escrow covers the whole lease");
+  return whole->nano;
+}
+
+/// How many seconds the last voucher pays for. A free lease has no vouchers: it pays for all.
+uint64_t seconds_vouchered(const Lease& lease) {
+  const u128 a_second = lease.terms.rate * lease.units();
+  return a_second == 0 ? lease.covered_ms / 1000
+                       : static_cast<uint64_t>(lease.vouchered / a_second);
+}
+
+}  // namespace
+
+Result<Lease*> Exchange::Core::find_lease(const LeaseId& id) {
+  const auto it = state.leases.find(id);
+  if (it == state.leases.end())
+    return fail(ErrorCode::not_found, "there is no lease " + hex0x(id.view()));
+  return &it->second;
+}
+
+void Exchange::Core::note_unvouchered(const Lease& lease) {
+  const bool due = lease.funded() && !lease.closing && !lease.over() &&
+                   price(lease, lease.seconds_billed()) > lease.vouchered;
+  if (due)
+    unvouchered.insert(lease.id);
+  else
+    unvouchered.erase(lease.id);
+}
+
+Result<Answer> Exchange::Core::run(const Accept& command) {
+  MIZAN_TRY(lease, find_lease(eip712::digest(*domain_, command.terms)));
+  if (lease->funded()) return Answer{lease->order, {lease->id}, false, true};
+  if (lease->over()) return fail(ErrorCode::conflict, "the match was undone: " + lease->reason);
+  MIZAN_CHECK(state.ledger.open(lease->id, seconds_now()));
+  lease->terms_signature = command.signature;
+  lease->state = LeaseState::funded;
+  lease->opened_at = state.now;
+  lease->heard_at = state.now;
+  lease_ends_.arm(silence_at(*lease), lease->id);
+  // From here on the lease itself holds the bid.
+  const auto mine = bids_by_buyer.find(lease->terms.buyer);
+  mine->second.erase(lease->order);
+  if (mine->second.empty()) bids_by_buyer.erase(mine);
+  state.bids.erase(lease->order);
+  emit(Funded{lease->id, lease->terms.buyer, lease->terms.provider});
+  return Answer{lease->order, {lease->id}, false, false};
+}
+
+Result<Answer> Exchange::Core::run(const Reject& command) {
+  if (!is_code(command.code)) return bad_field("code", "has at most 64 of a-z, 0-9 and _");
+  if (command.message.size() > kMostMessage) return bad_field("message", "has at most 512 bytes");
+  MIZAN_TRY(lease, find_lease(command.lease));
+  if (lease->terms.provider != command.provider)
+    return fail(ErrorCode::forbidden, "the lease is another provider's");
+  if (lease->funded() || lease->over())
+    return fail(ErrorCode::conflict, "only a match that awaits acceptance can be rejected");
+  undo(*lease, command.code.empty() ? "rejected" : command.code, true);
+  return Answer{lease->order, {lease->id}, false, false};
+}
+
+void Exchange::Core::set_alive(const Address& address, ProviderRecord& provider, bool alive) {
+  if (provider.alive == alive) return;
+  provider.alive = alive;
+  if (alive) lapses_.arm(lapse_at(provider), address);
+  const auto asks = asks_by_provider.find(address);
+  if (asks == asks_by_provider.end()) return;
+  for (const OrderId& id : asks->second) {
+    book.set_alive(state.asks.find(id)->second.ref, alive);
+    ++version;
+    emit(AskChanged{id, address, alive ? AskChange::returned : AskChange::lapsed});
+    if (alive) woken_asks_.push_back(id);
+  }
+}
+
+Result<Answer> Exchange::Core::run(const Heartbeat& command) {
+  const eip712::Heartbeat& beat = command.heartbeat;
+  const auto it = state.providers.find(beat.provider);
+  if (it == state.providers.end())
+    return fail(ErrorCode::not_found, "the provider has listed no ask yet");
+  ProviderRecord& provider = it->second;
+  if (beat.sequence <= provider.heartbeat_sequence)
+    return bad_field("heartbeat.sequence",
+                     "is above the last one, " + std::to_string(provider.heartbeat_sequence),
+                     ErrorCode::replayed);
+  if (beat.leases.size() > kMostStatuses)
+    return bad_field("heartbeat.leases", "has at most 4096 leases", ErrorCode::too_large);
+  for (const eip712::LeaseStatus& status : beat.leases) {
+    if (status.phase > kFailed) return bad_field("heartbeat.leases.phase", "is 0 to 5");
+    if (!is_code(status.reason))
+      return bad_field("heartbeat.leases.reason", "has at most 64 of a-z, 0-9 and _");
+  }
+  provider.heartbeat_sequence = beat.sequence;
+  provider.heard_at = state.now;
+  set_alive(beat.provider, provider, true);
+  for (const eip712::LeaseStatus& status : beat.leases) {
+    const auto lease = state.leases.find(status.lease);
+    if (lease == state.leases.end() || lease->second.terms.provider != beat.provider ||
+        !lease->second.funded() || lease->second.closing || lease->second.over())
+      continue;
+    if (take_status(lease->second, status)) emit(LeaseChanged{status.lease});
+  }
+  return Answer{};
+}
+
+/// True if anything that a reader sees has changed.
+bool Exchange::Core::take_status(Lease& lease, const eip712::LeaseStatus& status) {
+  const uint64_t covered_before = lease.covered_ms;
+  const uint8_t phase_before = lease.phase;
+  lease.heard_at = state.now;
+  lease.staged_ms = std::max(lease.staged_ms, status.staged_ms);
+  lease.ran_ms = std::max(lease.ran_ms, status.ran_ms);
+  if (status.phase > lease.phase) {
+    lease.phase = status.phase;
+    lease.state = state_of(status.phase, lease.state);
+    if (status.phase >= kExited) {
+      lease.exit_code = status.exit_code;
+      lease.outputs = status.outputs;
+      if (!status.reason.empty()) lease.reason = status.reason;
+    }
+  }
+  cover(lease);
+  note_unvouchered(lease);
+  return lease.covered_ms != covered_before || lease.phase != phase_before;
+}
+
+/// coveredMs of docs/PROTOCOL.md, "Metering".
+void Exchange::Core::cover(Lease& lease) const {
+  const uint64_t readiness_ms = uint64_t{state.config->readiness_s} * 1000;
+  const uint64_t told = add_to_most(std::min(lease.staged_ms, readiness_ms), lease.ran_ms);
+  // What one heartbeat claims beyond the grace was not seen by anybody: it is never billed.
+  const uint64_t most = add_to_most(lease.covered_ms, lease.terms.grace * 1000);
+  if (told - std::min(told, lease.forfeited_ms) > most) lease.forfeited_ms = told - most;
+  UnixMs end = std::min(state.now, at_seconds(lease.terms.start + lease.terms.seconds));
+  if (lease.stopped_at.ms != 0) end = std::min(end, lease.stopped_at);
+  const uint64_t open_ms = end > lease.opened_at ? end.ms - lease.opened_at.ms : 0;
+  const uint64_t covered =
+      std::min({told - std::min(told, lease.forfeited_ms), open_ms, lease.terms.seconds * 1000});
+  lease.covered_ms = std::max(lease.covered_ms, covered);
+}
+
+Result<Answer> Exchange::Core::run(const PostVoucher& command) {
+  const eip712::Voucher& voucher = command.voucher;
+  MIZAN_TRY(lease, find_lease(voucher.lease));
+  if (!lease->funded() || lease->closing || lease->over())
+    return fail(ErrorCode::conflict, "vouchers are for a lease that is funded and not over");
+  const u128 a_second = lease->terms.rate * lease->units();
+  if (a_second != 0 && voucher.cumulative % a_second != 0)
+    return bad_field("voucher.cumulative", "is rate x units x whole seconds");
+  if (voucher.cumulative > price(*lease, lease->seconds_billed()))
+    return fail(ErrorCode::conflict, "voucher.cumulative is above what heartbeats cover: at most " +
+                                         to_string(price(*lease, lease->seconds_billed())));
+  MIZAN_CHECK(state.ledger.voucher(lease->id, Money{voucher.cumulative}, seconds_now()));
+  lease->vouchered = voucher.cumulative;
+  lease->voucher_signature = command.signature;
+  lease->vouchered_at = state.now;
+  note_unvouchered(*lease);
+  emit(Vouchered{lease->id, lease->terms.provider, Money{voucher.cumulative}, command.signature});
+  return Answer{lease->order, {lease->id}, false, false};
+}
+
+void Exchange::Core::start_closing(Lease& lease, uint64_t seconds, bool failing,
+                                   const std::string& reason) {
+  lease.closing = true;
+  lease.failing = failing;
+  lease.reason = reason;
+  lease.final_seconds = seconds;
+  lease.final_charge = price(lease, seconds);
+  release_units(lease);
+  note_unvouchered(lease);
+  closing.insert(lease.id);
+  emit(LeaseClosing{lease.id, lease.terms.provider, Money{lease.final_charge},
+                    Money{lease.vouchered}});
+}
+
+Result<Answer> Exchange::Core::run(const Close& command) {
+  MIZAN_TRY(lease, find_lease(command.close.lease));
+  if ((lease->closing || lease->over()) && lease->close == command.close)
+    return Answer{lease->order, {lease->id}, false, true};
+  if (!lease->funded() || lease->closing || lease->over())
+    return fail(ErrorCode::conflict, "the lease is not open: " + lease->reason);
+  if (lease->phase < kExited)
+    return fail(ErrorCode::conflict,
+                "a lease is closed when its last heartbeat said phase 4 or 5 (now " +
+                    std::to_string(lease->phase) + ")");
+  const ledger::Settlement split = ledger::Ledger::split(
+      *state.ledger.find(lease->id), Money{price(*lease, lease->seconds_billed())});
+  if (split.paid < Money{command.close.min_paid})
+    return fail(ErrorCode::conflict,
+                "close.minPaid is above the pay, which is " + to_string(split.paid));
+  lease->close = command.close;
+  lease->close_signature = command.signature;
+  std::string reason = lease->reason;
+  if (reason.empty()) reason = lease->exit_code == 0 ? "completed" : "failed";
+  start_closing(*lease, lease->seconds_billed(), lease->phase == kFailed, reason);
+  return Answer{lease->order, {lease->id}, false, false};
+}
+
+Result<Answer> Exchange::Core::run(const RequestClose& command) {
+  if (command.request.deadline < seconds_now())
+    return bad_field("request.deadline", "has passed: sign a new request", ErrorCode::expired);
+  MIZAN_TRY(lease, find_lease(command.request.lease));
+  if (lease->over()) return fail(ErrorCode::conflict, "the lease is over: " + lease->reason);
+  const Answer answer{lease->order, {lease->id}, false, false};
+  if (!lease->funded()) {
+    const OrderId order = lease->order;
+    undo(*lease, "buyer_stopped", false);
+    end_bid(order, BidChange::cancelled);
+    return answer;
+  }
+  if (lease->closing || lease->stopped_at.ms != 0)
+    return Answer{lease->order, {lease->id}, false, true};
+  MIZAN_CHECK(state.ledger.stop(lease->id, seconds_now()));
+  lease->stopped_at = state.now;
+  lease_ends_.arm(std::min(silence_at(*lease), abandoned_at(*lease)), lease->id);
+  if (lease->reason.empty()) lease->reason = "buyer_stopped";
+  emit(StopRequested{lease->id, lease->terms.provider, "buyer_stopped"});
+  emit(LeaseChanged{lease->id});
+  return answer;
+}
+
+Result<Answer> Exchange::Core::run(const Finalize& command) {
+  MIZAN_TRY(lease, find_lease(command.lease));
+  if (!lease->closing || lease->over())
+    return fail(ErrorCode::conflict, "the lease is not closing");
+  if (command.voucher) {
+    MIZAN_CHECK(state.ledger.voucher(lease->id, Money{lease->final_charge}, seconds_now()));
+    lease->vouchered = lease->final_charge;
+    lease->voucher_signature = *command.voucher;
+    lease->vouchered_at = state.now;
+  } else if (lease->final_charge != lease->vouchered) {
+    return fail(ErrorCode::conflict,
+                "the last voucher is missing: it is over " + to_string(lease->final_charge));
+  }
+  MIZAN_TRY(settled, state.ledger.settle(lease->id));
+  lease->settlement = {settled.charged.nano, settled.fee.nano, settled.paid.nano,
+                       settled.refunded.nano};
+  lease->state = lease->failing ? LeaseState::failed : LeaseState::settled;
+  lease->closing = false;
+  retire(*lease);
+  count_end(lease->terms.provider, !lease->failing);
+  woken_buyers_.push_back(lease->terms.buyer);
+  woken_buyers_.push_back(lease->terms.provider);  // it may bid with what it earned
+  emit(LeaseClosed{lease->id, lease->terms.buyer, lease->terms.provider});
+  return Answer{lease->order, {lease->id}, false, false};
+}
+
+/// What follows from a lease's state having become settled or failed.
+void Exchange::Core::retire(Lease& lease) {
+  lease.closed_at = state.now;
+  lease.spec.clear();
+  lease.spec.shrink_to_fit();
+  unvouchered.erase(lease.id);
+  closing.erase(lease.id);
+  const auto live = live_leases.find(lease.terms.buyer);
+  if (--live->second == 0) live_leases.erase(live);
+  lease_evictions_.arm(later(state.now, kKeepLeaseMs), lease.id);
+}
+
+void Exchange::Core::count_end(const Address& address, bool well) {
+  ProviderRecord& provider = state.providers[address];
+  ++provider.leases_ended;
+  if (well) ++provider.leases_ended_well;
+  const auto asks = asks_by_provider.find(address);
+  if (asks == asks_by_provider.end()) return;
+  for (const OrderId& id : asks->second)
+    book.set_reliability(state.asks.find(id)->second.ref, reliability(provider));
+}
+
+}  // namespace mizan::exchange
