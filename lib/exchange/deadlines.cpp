@@ -3,6 +3,16 @@
 #include <algorithm>
 
 namespace mizan::exchange {
+namespace {
+
+/// How many seconds the last voucher pays for. A free lease has no vouchers: it pays for all.
+uint64_t seconds_vouchered(const Lease& lease) {
+  const u128 a_second = lease.terms.rate * lease.units();
+  return a_second == 0 ? lease.covered_ms / 1000
+                       : static_cast<uint64_t>(lease.vouchered / a_second);
+}
+
+}  // namespace
 
 market::Milli reliability(const ProviderRecord& provider) {
   if (provider.leases_ended == 0) return market::kUnknown;

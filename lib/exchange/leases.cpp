@@ -39,13 +39,6 @@ u128 price(const Lease& lease, uint64_t seconds) {
   return whole->nano;
 }
 
-/// How many seconds the last voucher pays for. A free lease has no vouchers: it pays for all.
-uint64_t seconds_vouchered(const Lease& lease) {
-  const u128 a_second = lease.terms.rate * lease.units();
-  return a_second == 0 ? lease.covered_ms / 1000
-                       : static_cast<uint64_t>(lease.vouchered / a_second);
-}
-
 }  // namespace
 
 Result<Lease*> Exchange::Core::find_lease(const LeaseId& id) {
@@ -185,7 +178,7 @@ Result<Answer> Exchange::Core::run(const PostVoucher& command) {
     return bad_field("voucher.cumulative", "is rate x units x whole seconds");
   if (voucher.cumulative > price(*lease, lease->seconds_billed()))
     return fail(ErrorCode::conflict, "voucher.cumulative is above what heartbeats cover: at most " +
-                                         to_string(price(*lease, lease->seconds_billed())));
+                                         mizan::to_string(price(*lease, lease->seconds_billed())));
   MIZAN_CHECK(state.ledger.voucher(lease->id, Money{voucher.cumulative}, seconds_now()));
   lease->vouchered = voucher.cumulative;
   lease->voucher_signature = command.signature;
@@ -266,7 +259,7 @@ Result<Answer> Exchange::Core::run(const Finalize& command) {
     lease->vouchered_at = state.now;
   } else if (lease->final_charge != lease->vouchered) {
     return fail(ErrorCode::conflict,
-                "the last voucher is missing: it is over " + to_string(lease->final_charge));
+                "the last voucher is missing: it is over " + mizan::to_string(lease->final_charge));
   }
   MIZAN_TRY(settled, state.ledger.settle(lease->id));
   lease->settlement = {settled.charged.nano, settled.fee.nano, settled.paid.nano,
