@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace mizan::cli {
 
@@ -27,6 +28,8 @@ struct Context {
   std::string exchange;        ///< --exchange or MIZAN_EXCHANGE; "" means that of the settings
   std::string key_name;        ///< --key: a key of the home; "" means the settings' or the only one
   std::filesystem::path passphrase_file;  ///< --passphrase-file: a file of mode 0600
+
+  std::vector<std::string> command_words;  ///< what stands behind "--"
 
   std::filesystem::path program;          ///< this binary's own path, to start its siblings
   std::function<Result<int>()> action{};  ///< what main calls once the command line is read

@@ -11,10 +11,20 @@ namespace mizan::cli {
 using AddCommand = void (*)(CLI::App& app, Context& context);
 
 void add_account(CLI::App& app, Context& context);
+void add_get(CLI::App& app, Context& context);
 void add_join(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
+void add_logs(CLI::App& app, Context& context);
+void add_offers(CLI::App& app, Context& context);
+void add_plan(CLI::App& app, Context& context);
+void add_ps(CLI::App& app, Context& context);
+void add_receipt(CLI::App& app, Context& context);
+void add_run(CLI::App& app, Context& context);
+void add_stop(CLI::App& app, Context& context);
 
 // In the order of `mizan --help`.
-inline constexpr std::initializer_list<AddCommand> kCommands = {add_join, add_key, add_account};
+inline constexpr std::initializer_list<AddCommand> kCommands = {
+    add_join, add_key,  add_account, add_offers, add_plan,   add_run,
+    add_ps,   add_logs, add_get,     add_stop,   add_receipt};
 
 }  // namespace mizan::cli

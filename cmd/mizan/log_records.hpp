@@ -29,6 +29,8 @@ class LogRecords {
   std::vector<LogRecord> finish();
   /// Everything below it has come out as whole records: where to ask again after a lost connection.
   uint64_t offset() const { return offset_; }
+  /// Everything below it was fed.
+  uint64_t seen() const { return offset_ + pending_.size(); }
   /// Forgets the piece of a record that was begun; the stream goes on at offset().
   void rewind() { pending_.clear(); }
 

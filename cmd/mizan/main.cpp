@@ -1,6 +1,9 @@
 // mizan: one binary for buyers, providers, operators and officers.
 // SPDX-License-Identifier: Apache-2.0
+#include "base/nearest.hpp"
 #include "mizan/commands.hpp"
+
+#include <fmt/format.h>
 
 #include <csignal>
 #include <cstdio>
@@ -30,6 +33,17 @@ void add_shared_flags(CLI::App& app, Context& context) {
       ->envname("MIZAN_PASSPHRASE_FILE");
 }
 
+// "mizan offer" has no subcommand, which is all that CLI11 says of it.
+void offer_nearest(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (!app.get_subcommands().empty() || argc < 2 || argv[1][0] == '-') return;
+  if (const auto close = nearest(argv[1], names))
+    fmt::print(stderr, "mizan: there is no command \"{}\"; did you mean \"{}\"?\n", argv[1],
+               *close);
+}
+
 int run(int argc, char** argv) {
   Context context;
   std::error_code ignored;
@@ -46,9 +60,14 @@ int run(int argc, char** argv) {
       "wrong. `run` and `logs -f` end with the job's own exit code.");
   add_shared_flags(app, context);
   for (const AddCommand add : kCommands) add(app, context);
+  // Behind "--" stands a job's own command, whatever it looks like.
+  int own = 1;
+  while (own < argc && std::string_view(argv[own]) != "--") ++own;
+  for (int i = own + 1; i < argc; ++i) context.command_words.emplace_back(argv[i]);
   try {
-    app.parse(argc, argv);
+    app.parse(own, argv);
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) offer_nearest(app, own, argv);
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
   auto code = context.action();

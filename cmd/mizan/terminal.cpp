@@ -219,17 +219,17 @@ void StatusLine::set(std::string text) {
   draw();
 }
 
-void StatusLine::scroll(std::string_view text) {
+void StatusLine::scroll(std::string_view text, const Terminal& to) {
   if (text.empty()) return;
-  if (!terminal_.live()) {
-    terminal_.write(text);
+  if (!terminal_.live() || !to.live()) {
+    to.write(text);
     return;
   }
   if (drawn_) {
     terminal_.write("\r\x1b[K");
     drawn_ = false;
   }
-  terminal_.write(text);
+  to.write(text);
   line_open_ = text.back() != '\n';
   if (!text_.empty()) draw();
 }

@@ -88,8 +88,10 @@ class StatusLine {
   StatusLine(const StatusLine&) = delete;
   StatusLine& operator=(const StatusLine&) = delete;
 
-  void set(std::string text);          ///< plain text, cut to the width
-  void scroll(std::string_view text);  ///< prints above the line; may end within a line
+  void set(std::string text);  ///< plain text, cut to the width
+  /// Prints above the line, to this terminal or to `to`; `text` may end within a line.
+  void scroll(std::string_view text) { scroll(text, terminal_); }
+  void scroll(std::string_view text, const Terminal& to);
   void clear();
 
  private:

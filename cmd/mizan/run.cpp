@@ -1,0 +1,228 @@
+// mizan run: a priced plan, then a funded lease, live logs, outputs back, a receipt.
+// SPDX-License-Identifier: Apache-2.0
+#include "mizan/commands.hpp"
+#include "mizan/json_view.hpp"
+#include "mizan/lookup.hpp"
+#include "mizan/outputs.hpp"
+#include "mizan/print.hpp"
+#include "mizan/submit.hpp"
+#include "mizan/watch_job.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace mizan::cli {
+namespace {
+
+constexpr int kExitDetached = 130;
+
+struct Options {
+  fs::path file;
+  std::vector<std::string> command;
+  std::string workdir;  ///< for a command
+  fs::path outputs_to;
+  uint64_t grace = kDefaultGraceSeconds;
+  bool yes = false;
+  bool detach = false;
+  bool plan_only = false;
+};
+
+Result<JobRequest> read_request(const Options& options) {
+  if (options.command.empty() == options.file.empty())
+    return fail(ErrorCode::invalid_argument,
+                "give either a job file (mizan run job.yaml) or a command (mizan run -- COMMAND)");
+  auto request = options.command.empty() ? read_job_request(options.file)
+                                         : command_request(options.command, options.workdir);
+  if (request) request->grace_seconds = options.grace;
+  return request;
+}
+
+Result<bool> agreed(const Options& options, const Context& context) {
+  if (options.yes) return true;
+  if (context.json || ::isatty(STDIN_FILENO) != 1)
+    return fail(ErrorCode::invalid_argument,
+                "nobody can be asked here: give -y to accept the price");
+  Terminal(stderr, context.no_color).write("Run it? [y/N] ");
+  std::string answer;
+  for (int letter = std::getchar(); letter != EOF && letter != '\n'; letter = std::getchar())
+    answer += static_cast<char>(letter);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+// An order that a client made for this very request and did not live to finish.
+Result<std::optional<OrderState>> find_orphan(const Context& context, const std::string& request) {
+  MIZAN_TRY(orders, load_orders(context.home));
+  for (OrderState& order : orders) {
+    if (order.request != request || order.client != "attached") continue;
+    MIZAN_TRY(lock, hold_order(context.home, order.order));
+    if (lock) return std::optional(std::move(order));
+  }
+  return std::optional<OrderState>();
+}
+
+void say_how_to_come_back(JobWatcher& watcher, const OrderState& state) {
+  const std::string id = short_id(state.order);
+  watcher.say(fmt::format("detached: the job runs on. Come back with: mizan logs -f {0}", id));
+  watcher.say(fmt::format("outputs when it is over: mizan get {0}; end it: mizan stop {0}", id));
+}
+
+// Outputs and receipt of a lease that is over. What can't be fetched now can be later.
+void bring_home(const Context& context, Session& session, JobWatcher& watcher, OrderState& state,
+                const json::value& lease, json::object& answer) {
+  const auto outputs = member_or<Hash32>(lease, "outputs");
+  bool whole = true;
+  if (!outputs.is_zero() && !state.outputs_to.empty()) {
+    auto fetched =
+        fetch_outputs(context, session, state, outputs, state.outputs_to, &watcher.status());
+    whole = fetched.has_value();
+    if (fetched) {
+      watcher.say(fmt::format("outputs: {} ({} entries, {})", fetched->folder.string(),
+                              fetched->files, bytes_text(fetched->bytes)));
+      answer["outputs"] = fetched->folder.string();
+    } else {
+      watcher.say(fmt::format("the outputs could not be fetched: {}; try mizan get {}",
+                              fetched.error().message, short_id(state.order)));
+    }
+  }
+  if (member_or<uint64_t>(lease, "openedAtMs") != 0) {
+    auto receipt = fetch_receipt(context, session, *state.lease, &state);
+    if (receipt)
+      answer["receipt"] = (order_folder(context.home, state.order) / "receipt.json").string();
+    else
+      watcher.say("no receipt yet: " + receipt.error().message);
+  }
+  if (!whole) return;
+  state.client = "done";
+  if (auto saved = save_order(context.home, state); !saved) watcher.say(saved.error().message);
+}
+
+Result<int> attach(const Context& context, Session& session, JobWatcher& watcher,
+                   OrderState& state) {
+  const DetachSignals signals;
+  LeaseId lease = *state.lease;
+  MIZAN_TRY(followed, follow_lease(session, lease, watcher.events()));
+  if (lease != *state.lease) {
+    state.lease = lease;
+    MIZAN_CHECK(save_order(context.home, state));
+  }
+  watcher.status().clear();
+  json::object answer{{"order", hex0x(state.order.view())},
+                      {"lease", hex0x(lease.view())},
+                      {"name", state.name},
+                      {"detached", followed.detached}};
+  if (followed.detached) {
+    state.client = "detached";
+    MIZAN_CHECK(save_order(context.home, state));
+    if (context.json) print_json(answer);
+    say_how_to_come_back(watcher, state);
+    return kExitDetached;
+  }
+  bring_home(context, session, watcher, state, followed.lease, answer);
+  const Terminal terminal(stderr, context.no_color);
+  if (context.json) {
+    answer["result"] = followed.lease;
+    print_json(answer);
+  } else {
+    terminal.write(describe_end(terminal, followed.lease));
+  }
+  return exit_code_of(followed.lease);
+}
+
+Result<int> run(const Context& context, const Options& options) {
+  MIZAN_TRY(request, read_request(options));
+  MIZAN_TRY(session, Session::open(context, options.plan_only ? Access::open : Access::orders));
+  const Terminal terminal(options.plan_only ? stdout : stderr, context.no_color);
+  if (options.plan_only) {
+    MIZAN_TRY(plan, ask_plan(session, request));
+    if (context.json)
+      print_json(plan_json(request, plan));
+    else
+      print_plan(terminal, request, plan);
+    return kExitDone;
+  }
+  JobWatcher watcher(context, request.file.job.name);
+  MIZAN_TRY(tree, PackedTree::pack(context.home, request));
+  MIZAN_TRY(orphan, find_orphan(context, request_hash(session, request, tree.hash())));
+  OrderState state;
+  if (orphan) {
+    state = *std::move(orphan);
+    watcher.say(
+        fmt::format("an order for this job was under way when its client ended: taking up {}",
+                    short_id(state.order)));
+  } else {
+    MIZAN_TRY(plan, ask_plan(session, request));
+    if (!context.json) print_plan(terminal, request, plan);
+    MIZAN_TRY(yes, agreed(options, context));
+    if (!yes) return kExitFailed;
+    std::error_code ignored;
+    MIZAN_TRY(made, make_order(context, session, request, plan, tree.hash()));
+    state = std::move(made);
+    if (!request.file.job.outputs.empty())
+      state.outputs_to = fs::absolute(options.outputs_to.empty()
+                                          ? default_outputs_folder(fs::current_path(ignored),
+                                                                   state.name, state.order)
+                                          : options.outputs_to)
+                             .string();
+    MIZAN_CHECK(save_order(context.home, state));
+  }
+  MIZAN_TRY(held, hold_order(context.home, state.order));
+  if (!held)
+    return fail(ErrorCode::conflict, "another client follows this order already: mizan logs -f " +
+                                         short_id(state.order));
+  if (!state.lease) {
+    MIZAN_CHECK(tree.upload(session, &watcher.status()));
+    MIZAN_CHECK(send_order(context, session, state));
+  }
+  if (options.detach) {
+    state.client = "detached";
+    MIZAN_CHECK(save_order(context.home, state));
+    if (context.json)
+      print_json(json::object{{"order", hex0x(state.order.view())},
+                              {"lease", hex0x(state.lease->view())},
+                              {"name", state.name},
+                              {"detached", true}});
+    else
+      say_how_to_come_back(watcher, state);
+    return kExitDone;
+  }
+  watcher.say(fmt::format("order {}: Ctrl-C leaves it running", short_id(state.order)));
+  return attach(context, session, watcher, state);
+}
+
+void add_job_options(CLI::App& command, Options& options) {
+  command.add_option("file", options.file, "A job file, or a script with #SBATCH headers");
+  command.add_option("--workdir", options.workdir, "Folder to send along with a command");
+  command
+      .add_option("--grace", options.grace, "Seconds that the job may be out of touch, 10 to 600")
+      ->check(CLI::Range(10, 600))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Context& context) {
+  static Options options;
+  auto& command = *app.add_subcommand("run", "Run a job: mizan run job.yaml, mizan run -- COMMAND");
+  add_job_options(command, options);
+  command.add_option("-o,--outputs", options.outputs_to, "Folder for the outputs");
+  command.add_flag("-y,--yes", options.yes, "Accept the price without being asked");
+  command.add_flag("-d,--detach", options.detach, "Return as soon as the order is matched");
+  on_run(command, context, [&context] {
+    options.command = context.command_words;
+    return run(context, options);
+  });
+}
+
+void add_plan(CLI::App& app, Context& context) {
+  static Options options;
+  auto& command = *app.add_subcommand("plan", "What a job would cost now; nothing is ordered");
+  add_job_options(command, options);
+  on_run(command, context, [&context] {
+    options.command = context.command_words;
+    options.plan_only = true;
+    return run(context, options);
+  });
+}
+
+}  // namespace mizan::cli

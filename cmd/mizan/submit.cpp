@@ -1,0 +1,281 @@
+#include "mizan/submit.hpp"
+
+#include "crypto/hash.hpp"
+#include "crypto/random.hpp"
+#include "mizan/json_view.hpp"
+#include "mizan/print.hpp"
+#include "transfer/tree.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <unistd.h>
+
+namespace mizan::cli {
+namespace {
+
+constexpr size_t kSpecBytesMax = 64 * 1024;
+constexpr uint64_t kBidValidSeconds = 60;
+// A rate nobody asks: how "any price" is said.
+constexpr u128 kAnyRate = u128{1} << 100;
+
+uint64_t seconds_wanted(const JobRequest& request) {
+  const uint64_t asked = request.file.job.max_seconds;
+  return asked == 0 ? kDefaultSeconds : asked;
+}
+
+Result<Plan::Line> read_line(const json::value& value) {
+  Plan::Line line;
+  const json::value& offer =
+      member_value(value, "offer").is_object() ? member_value(value, "offer") : value;
+  MIZAN_TRY(provider, member<Address>(offer, "provider"));
+  MIZAN_TRY(rate, member<u128>(offer, "rate"));
+  MIZAN_TRY(seconds, member<uint64_t>(value, "seconds"));
+  MIZAN_TRY(escrow, member<u128>(value, "escrow"));
+  line.provider = provider;
+  line.chip = member_or<std::string>(offer, "chip");
+  line.rate = Rate{rate};
+  line.seconds = seconds;
+  line.escrow = Money{escrow};
+  line.reliability_pm = member_or<std::optional<uint64_t>>(offer, "reliability");
+  return line;
+}
+
+// The archives of clients that were killed while they sent them.
+void remove_stale_archives(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const int pid = std::atoi(entry.path().stem().c_str());
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) fs::remove(entry.path(), error);
+  }
+}
+
+job::Spec spec_of(const JobRequest& request, const std::optional<Hash32>& workdir,
+                  const Hash32& output_key) {
+  job::Spec spec{.job = request.file.job, .query = request.file.query};
+  spec.job.max_seconds = seconds_wanted(request);
+  spec.job.workdir = workdir;
+  spec.job.output_key = output_key;
+  return spec;
+}
+
+}  // namespace
+
+Result<JobRequest> read_job_request(const fs::path& path) {
+  MIZAN_TRY(text, read_small_file(path, job::kJobFileMax));
+  auto file = job::parse_job_file(text, path.filename().string());
+  if (!file) {
+    Error error = std::move(file).error();
+    const auto line = error.details.find("line");
+    error.message =
+        fmt::format("{}{}: {}", path.string(),
+                    line == error.details.end() ? "" : ":" + line->second, error.message);
+    return fail(std::move(error));
+  }
+  const bool script = text.starts_with("#!");
+  std::error_code ignored;
+  const fs::path folder = script ? fs::current_path(ignored) : fs::absolute(path).parent_path();
+  return JobRequest{*std::move(file), folder};
+}
+
+Result<JobRequest> command_request(const std::vector<std::string>& command,
+                                   const std::string& workdir) {
+  MIZAN_TRY(file, job::job_of_command(command));
+  if (!workdir.empty()) file.workdir = workdir;
+  std::error_code ignored;
+  return JobRequest{std::move(file), fs::current_path(ignored)};
+}
+
+Result<Plan> ask_plan(Session& session, const JobRequest& request) {
+  const job::JobFile& file = request.file;
+  Plan plan;
+  plan.units = uint64_t{file.nodes} * file.units_per_node;
+  const auto limit = file.max_rate();
+  const json::object body{{"nodes", file.nodes},
+                          {"unitsPerNode", file.units_per_node},
+                          {"query", file.query},
+                          {"maxRate", to_string(limit ? limit->nano : kAnyRate)},
+                          {"maxSeconds", seconds_wanted(request)}};
+  MIZAN_TRY(answer, session.post("/v1/plan", body));
+  const json::value& offers = member_value(answer, "offers");
+  if (!offers.is_array() || offers.as_array().empty())
+    return fail(ErrorCode::no_match, "no offer fits this job now");
+  for (const json::value& offer : offers.as_array()) {
+    MIZAN_TRY(line, read_line(offer));
+    plan.offers.push_back(std::move(line));
+  }
+  plan.max_rate = limit.value_or(plan.best().rate);
+  MIZAN_TRY(whole, cost(plan.max_rate, plan.units, seconds_wanted(request)));
+  plan.max_total = file.max_total_cost ? std::min(*file.max_total_cost, whole) : whole;
+  return plan;
+}
+
+void print_plan(const Terminal& terminal, const JobRequest& request, const Plan& plan) {
+  const job::Job& job = request.file.job;
+  const Plan::Line& best = plan.best();
+  const auto affordable = mul(Money{best.rate.nano}, plan.units);
+  const uint64_t seconds = affordable && affordable->nano > 0
+                               ? static_cast<uint64_t>(std::min<u128>(
+                                     plan.max_total.nano / affordable->nano, best.seconds))
+                               : best.seconds;
+  const Money most = cost(best.rate, plan.units, seconds).value_or(plan.max_total);
+  std::string needs = fmt::format("{} unit{}", plan.units, plan.units == 1 ? "" : "s");
+  if (!request.file.query.empty()) needs += ", " + request.file.query;
+  terminal.write(render_pairs(
+      terminal,
+      {{"job", {job.name, Style::bold}},
+       {"needs", {needs}},
+       {"offer",
+        {fmt::format("{} by {} ({} fit{})", best.chip, short_address(best.provider),
+                     plan.offers.size(), plan.offers.size() == 1 ? "s" : "")}},
+       {"price", {fmt::format("{} a unit, billed by the second", usd_hour(best.rate))}},
+       {"at most",
+        {fmt::format("{} for {}; what is not used comes back", format_usd(most), duration(seconds)),
+         Style::bold}},
+       {"network", {job.network}}}));
+}
+
+json::value plan_json(const JobRequest& request, const Plan& plan) {
+  json::array offers;
+  for (const Plan::Line& line : plan.offers)
+    offers.push_back(json::object{{"provider", to_json(line.provider)},
+                                  {"chip", line.chip},
+                                  {"rate", to_string(line.rate)},
+                                  {"seconds", line.seconds},
+                                  {"escrow", to_string(line.escrow)}});
+  return json::object{{"name", request.file.job.name},
+                      {"query", request.file.query},
+                      {"units", plan.units},
+                      {"maxRate", to_string(plan.max_rate)},
+                      {"maxTotal", to_string(plan.max_total)},
+                      {"offers", std::move(offers)}};
+}
+
+Result<PackedTree> PackedTree::pack(const fs::path& home, const JobRequest& request) {
+  PackedTree tree;
+  if (!request.file.workdir) return tree;
+  const fs::path folder = request.base / *request.file.workdir;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored))
+    return fail(Error{ErrorCode::invalid_argument,
+                      fmt::format("workdir: there is no folder {}", folder.string()),
+                      {{"field", "workdir"}}});
+  MIZAN_CHECK(make_private_folder(home / "tmp"));
+  remove_stale_archives(home / "tmp");
+  tree.file_ = home / "tmp" / fmt::format("{}.tar", ::getpid());
+  fs::remove(tree.file_, ignored);
+  auto digest = transfer::pack_tree_to_file(folder, tree.file_);
+  if (!digest) {
+    Error error = std::move(digest).error();
+    error.message = "workdir: " + error.message;
+    return fail(std::move(error).with("field", "workdir"));
+  }
+  tree.hash_ = digest->sha256;
+  tree.bytes_ = digest->bytes;
+  return tree;
+}
+
+PackedTree::~PackedTree() {
+  std::error_code ignored;
+  if (!file_.empty()) fs::remove(file_, ignored);
+}
+
+Result<void> PackedTree::upload(Session& session, StatusLine* status) const {
+  if (!hash_) return {};
+  const auto progress = [&](uint64_t done, uint64_t total) {
+    if (status != nullptr)
+      status->set(fmt::format("sending the working tree {} {} of {}", bar(done, total, 20),
+                              bytes_text(done), bytes_text(total)));
+  };
+  const std::string target = "/v1/artifacts/" + hex0x(hash_->view());
+  auto answer = session.client().put_file(target, file_, progress);
+  if (status != nullptr) status->clear();
+  if (!answer) return fail(std::move(answer).error());
+  return {};
+}
+
+std::string request_hash(const Session& session, const JobRequest& request,
+                         const std::optional<Hash32>& workdir) {
+  const auto spec = canonical_json(to_json(spec_of(request, workdir, Hash32{})));
+  const auto money = request.file.max_total_cost;
+  const std::string text = fmt::format(
+      "{} {} {} {} {} {} {}", hex(session.info().id.view()), hex(session.account().view()),
+      spec.value_or(""), request.file.nodes, request.file.units_per_node,
+      to_string(request.file.max_rate().value_or(Rate{})), to_string(money.value_or(Money{})));
+  return hex0x(keccak256(text).view());
+}
+
+Result<OrderState> make_order(const Context& context, Session& session, const JobRequest& request,
+                              const Plan& plan, const std::optional<Hash32>& workdir) {
+  const BoxKey output_key = BoxKey::generate();
+  Hash32 output_public;
+  output_public.bytes = output_key.public_key().bytes;
+  const job::Spec spec = spec_of(request, workdir, output_public);
+  MIZAN_CHECK(job::check(spec.job));
+  MIZAN_TRY(spec_text, canonical_json(to_json(spec)));
+  if (spec_text.size() > kSpecBytesMax)
+    return fail(ErrorCode::too_large,
+                fmt::format("the job is {} bytes, of at most {}: put long scripts into the workdir",
+                            spec_text.size(), kSpecBytesMax));
+  MIZAN_TRY(nonce,
+            take_nonces(context.home, session.account(), session.info().id, request.file.nodes));
+  const uint64_t now = session.exchange_time_ms() / 1000;
+  OrderState state;
+  state.bid = {.buyer = session.account(),
+               .meter = session.info().meter,
+               .max_rate = plan.max_rate.nano,
+               .nodes = request.file.nodes,
+               .units_per_node = request.file.units_per_node,
+               .max_seconds = spec.job.max_seconds,
+               // A little earlier: the exchange's clock may be behind what we take it for.
+               .earliest_start = now - kBidValidSeconds,
+               .latest_start = now + kBidValidSeconds,
+               .valid_until = now + kBidValidSeconds,
+               .all_or_none = true,
+               .interruptible = false,
+               .grace = request.grace_seconds,
+               .max_total = plan.max_total.nano,
+               .max_fee_bps = session.info().fee_bps,
+               .spec_hash = keccak256(spec_text),
+               .nonce = nonce};
+  const auto domain = session.domain();
+  state.order = eip712::digest(domain, state.bid);
+  state.name = spec.job.name;
+  state.exchange = session.client().url().text();
+  state.exchange_id = session.info().id;
+  state.account = session.account();
+  state.signature = eip712::sign(domain, state.bid, session.key());
+  state.spec = spec_text;
+  state.idempotency_key = hex(random_bytes(16));
+  state.output_key = hex(output_key.reveal());
+  state.request = request_hash(session, request, workdir);
+  state.created_at_ms = system_clock().now().ms;
+  state.client = "attached";
+  return state;
+}
+
+Result<void> send_order(const Context& context, Session& session, OrderState& state) {
+  MIZAN_TRY(spec, parse_json(state.spec, {}, "the order's spec"));
+  const json::object body{
+      {"bid", to_json(state.bid)}, {"spec", spec}, {"signature", to_json(state.signature)}};
+  auto answer = session.post("/v1/bids", body, state.idempotency_key);
+  if (!answer) {
+    // The exchange has spoken: there is nothing to come back to. Otherwise it may have the order.
+    const ErrorCode code = answer.error().code;
+    const bool spoken = answer.error().details.contains("status") &&
+                        code != ErrorCode::unavailable && code != ErrorCode::internal &&
+                        code != ErrorCode::io_error;
+    std::error_code ignored;
+    if (spoken) fs::remove_all(order_folder(context.home, state.order), ignored);
+    return fail(std::move(answer).error());
+  }
+  const json::value& leases = member_value(*answer, "leases");
+  if (!leases.is_array() || leases.as_array().empty())
+    return fail(ErrorCode::internal, "the exchange took the order but named no lease");
+  MIZAN_TRY(lease, member<LeaseId>(leases.as_array()[0], "lease"));
+  state.lease = lease;
+  return save_order(context.home, state);
+}
+
+}  // namespace mizan::cli

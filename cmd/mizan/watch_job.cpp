@@ -1,0 +1,117 @@
+#include "mizan/watch_job.hpp"
+
+#include "mizan/json_view.hpp"
+#include "mizan/print.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+
+namespace mizan::cli {
+namespace {
+
+constexpr size_t kProgressLineMax = 400;
+
+}  // namespace
+
+std::optional<JobProgress> read_progress(const std::string& line) {
+  static const std::regex kStep(R"((?:^|\s)step=(\d{1,12})/(\d{1,12})(?:\s|$))");
+  static const std::regex kLoss(R"((?:^|\s)loss=(-?\d{1,12}(?:\.\d{1,12})?)(?:\s|$))");
+  std::smatch match;
+  if (line.size() > kProgressLineMax || !std::regex_search(line, match, kStep)) return std::nullopt;
+  JobProgress progress{std::stoull(match[1]), std::stoull(match[2])};
+  if (std::regex_search(line, match, kLoss)) progress.loss = std::stod(match[1]);
+  return progress;
+}
+
+JobWatcher::JobWatcher(const Context& context, std::string name)
+    : context_(context),
+      name_(std::move(name)),
+      out_(context.json ? stderr : stdout, context.no_color),
+      err_(stderr, context.no_color),
+      status_(err_) {}
+
+FollowEvents JobWatcher::events() {
+  FollowEvents events;
+  events.record = [this](const LogRecord& record) { show(record); };
+  events.lease = [this](const json::value& lease) { show_state(lease); };
+  events.connection_lost = [this](const Error& error) {
+    say(fmt::format("the exchange can't be reached ({}); the job runs on, trying again",
+                    error.message));
+  };
+  events.tick = [this] { redraw(); };
+  return events;
+}
+
+void JobWatcher::say(const std::string& text) {
+  status_.scroll(err_.paint(Style::dim, "mizan: " + text) + "\n");
+}
+
+void JobWatcher::show(const LogRecord& record) {
+  if (!record.partial)
+    if (const auto progress = read_progress(record.text)) progress_ = progress;
+  const std::string text = record.text + (record.partial ? "" : "\n");
+  const Terminal& to = record.err ? err_ : out_;
+  LogFilter& filter = record.err ? err_filter_ : out_filter_;
+  status_.scroll(to.live() ? filter.pass(text) : text, to);
+}
+
+void JobWatcher::show_state(const json::value& lease) {
+  const auto state = member_or<std::string>(lease, "state");
+  rate_ = Rate{member_or<u128>(lease, "rate")};
+  units_ = member_or<uint64_t>(lease, "units");
+  if (state == state_) return;
+  state_ = state;
+  if (state == "running" && !running_since_) running_since_ = std::chrono::steady_clock::now();
+  if (!err_.live() && !context_.json) say(state);
+  redraw();
+}
+
+void JobWatcher::redraw() {
+  if (!err_.live() || state_.empty()) return;
+  std::string text = fmt::format("{} {}", name_, state_);
+  if (running_since_) {
+    const auto seconds =
+        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(
+                                  std::chrono::steady_clock::now() - *running_since_)
+                                  .count());
+    text += " " + duration(seconds);
+    if (const auto spent = cost(rate_, units_, seconds)) text += " about " + format_usd(*spent);
+  }
+  if (progress_) {
+    text += fmt::format("  {}▏{}/{}", bar(progress_->done, progress_->total, 20), progress_->done,
+                        progress_->total);
+    if (progress_->loss) text += fmt::format(" loss {:.3f}", *progress_->loss);
+  }
+  status_.set(printable(text));
+}
+
+std::string describe_end(const Terminal& terminal, const json::value& lease) {
+  const auto state = member_or<std::string>(lease, "state");
+  const auto reason = member_or<std::string>(lease, "reason");
+  const auto exit_code = member_or<std::optional<int64_t>>(lease, "exitCode");
+  const auto usd = [&](const char* name) {
+    return format_usd(Money{member_or<u128>(lease, name)});
+  };
+  std::string end = reason.empty() ? state : reason;
+  if (exit_code) end += fmt::format(", exit code {}", *exit_code);
+  const bool well = exit_code && *exit_code == 0 && state == "settled";
+  return render_pairs(
+      terminal, {{"ended", {end, well ? Style::green : Style::red}},
+                 {"billed", {duration(member_or<uint64_t>(lease, "coveredMs") / 1000)}},
+                 {"charged",
+                  {fmt::format("{} of {} in escrow, {} came back", usd("charged"), usd("escrow"),
+                               usd("refunded"))}}});
+}
+
+int exit_code_of(const json::value& lease) {
+  const auto code = member_or<std::optional<int64_t>>(lease, "exitCode");
+  const bool ran = member_or<uint64_t>(lease, "openedAtMs") != 0;
+  if (!ran || !code) return kExitFailed;
+  const auto state = member_or<std::string>(lease, "state");
+  if (state != "settled" && *code == 0) return kExitFailed;
+  return static_cast<int>(std::clamp<int64_t>(*code, 0, 255));
+}
+
+}  // namespace mizan::cli
