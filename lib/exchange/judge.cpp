@@ -5,11 +5,15 @@
 
 namespace mizan::exchange {
 
-Verdict judge(const Candidate& candidate) {
+const Hash32& rule_set_in_force() {
   static const Hash32 kEmptyRuleSet = keccak256("mizan-rule-set:empty");
+  return kEmptyRuleSet;
+}
+
+Verdict judge(const Candidate& candidate) {
   Verdict verdict;
   verdict.outcome = "ALLOW";
-  verdict.rule_set = kEmptyRuleSet;
+  verdict.rule_set = rule_set_in_force();
   verdict.note = "the rule set is empty: nothing was assessed";
   Writer facts;
   facts.put(verdict.rule_set);

@@ -20,6 +20,9 @@ struct Candidate {
 /// allowed, and the note says so. Pure.
 Verdict judge(const Candidate& candidate);
 
+/// The hash of the rule set in force.
+const Hash32& rule_set_in_force();
+
 /// Whether a deal with this verdict may open without a person's word.
 bool passes(const Verdict& verdict);
 
