@@ -265,8 +265,8 @@ Result<void> Sandbox::prepare(const Spec& spec) {
 Result<void> Sandbox::start(const std::string& id) {
   auto files = impl_->files(id);
   MIZAN_TRY(state_now, files.state(impl_->cgroups));
-  UniqueFd first(::open(files.starting().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (state_now.phase != Phase::created || !first)
+  std::error_code error;
+  if (state_now.phase != Phase::created || fs::exists(files.starting(), error))
     return fail(ErrorCode::conflict, "the job " + id + " was started before, or has ended");
   MIZAN_CHECK(files.write_time(files.starting()));
   auto started =
