@@ -154,10 +154,13 @@ class Parser {
     if (found == Op::in || found == Op::not_in) {
       skip();
       const bool bracket = take('[');
-      do {
+      for (bool more = true; more;) {
         MIZAN_CHECK(add(out));
+        const size_t end = at_;
         skip();
-      } while (take(','));
+        more = take(',');
+        if (!more && !bracket) at_ = end;  // what follows is the next clause
+      }
       if (bracket && !take(']')) return bad(at_, "the list is not closed with ]");
     } else {
       MIZAN_CHECK(add(out));

@@ -1,0 +1,182 @@
+#include "ledger/ledger.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace mizan::ledger {
+namespace {
+
+Address party(uint8_t n) {
+  Address address;
+  address.bytes[19] = n;
+  return address;
+}
+LeaseId lease(uint8_t n) {
+  LeaseId id;
+  id.bytes[31] = n;
+  return id;
+}
+const Address kBuyer = party(1);
+const Address kProvider = party(2);
+
+EscrowTerms terms() {
+  EscrowTerms out;
+  out.buyer = kBuyer;
+  out.provider = kProvider;
+  out.rate = Rate{10};
+  out.units = 4;
+  out.seconds = 100;
+  out.start = 1000;
+  out.fee_bps = 250;
+  return out;
+}
+
+Ledger funded() {
+  Ledger ledger;
+  EXPECT_TRUE(ledger.grant(kBuyer, Money{5000}));
+  return ledger;
+}
+
+TEST(Ledger, LocksRateTimesUnitsTimesSeconds) {
+  Ledger ledger = funded();
+  const auto amount = ledger.lock(lease(1), terms());
+  ASSERT_TRUE(amount);
+  EXPECT_EQ(*amount, Money{4000});
+  EXPECT_EQ(ledger.account(kBuyer).balance, Money{1000});
+  EXPECT_EQ(ledger.account(kBuyer).escrowed, Money{4000});
+  const auto second = ledger.lock(lease(2), terms());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::insufficient_funds);
+  EXPECT_EQ(second.error().details.at("needed"), "4000");
+  EXPECT_EQ(ledger.lock(lease(1), terms()).error().code, ErrorCode::already_exists);
+  ledger.recount();
+}
+
+TEST(Ledger, UnlockGivesAllBack) {
+  Ledger ledger = funded();
+  const Ledger before = ledger;
+  ASSERT_TRUE(ledger.lock(lease(1), terms()));
+  ASSERT_TRUE(ledger.unlock(lease(1)));
+  EXPECT_EQ(ledger, before);
+  EXPECT_EQ(ledger.unlock(lease(1)).error().code, ErrorCode::not_found);
+}
+
+TEST(Ledger, AnOpenLeaseIsNotUnlocked) {
+  Ledger ledger = funded();
+  ASSERT_TRUE(ledger.lock(lease(1), terms()));
+  ASSERT_TRUE(ledger.open(lease(1), 1005));
+  EXPECT_EQ(ledger.open(lease(1), 1006).error().code, ErrorCode::conflict);
+  EXPECT_EQ(ledger.unlock(lease(1)).error().code, ErrorCode::conflict);
+}
+
+struct BoundCase {
+  uint64_t opened, stopped, now, seconds;
+};
+
+TEST(Ledger, BoundsAVoucherByElapsedTime) {
+  const BoundCase cases[] = {
+      {1005, 0, 1005, 0},     {1005, 0, 1006, 1},    {1005, 0, 1099, 94},
+      {1005, 0, 1100, 95},    {1005, 0, 5000, 95},   {990, 0, 1010, 10},
+      {1005, 1020, 1050, 15}, {1005, 1005, 1050, 0}, {1200, 0, 1300, 0},
+  };
+  for (const BoundCase& c : cases) {
+    Ledger ledger = funded();
+    ASSERT_TRUE(ledger.lock(lease(1), terms()));
+    ASSERT_TRUE(ledger.open(lease(1), c.opened));
+    if (c.stopped != 0) {
+      ASSERT_TRUE(ledger.stop(lease(1), c.stopped));
+      ASSERT_TRUE(ledger.stop(lease(1), c.stopped + 7));  // the first stop stays
+    }
+    EXPECT_EQ(*ledger.bound(lease(1), c.now), Money{u128{40} * c.seconds})
+        << c.opened << " " << c.stopped << " " << c.now;
+    EXPECT_EQ(ledger.voucher(lease(1), Money{u128{40} * c.seconds + 1}, c.now).error().code,
+              ErrorCode::conflict);
+    EXPECT_TRUE(ledger.voucher(lease(1), Money{u128{40} * c.seconds}, c.now));
+  }
+}
+
+TEST(Ledger, AVoucherIsNeverLowered) {
+  Ledger ledger = funded();
+  ASSERT_TRUE(ledger.lock(lease(1), terms()));
+  ASSERT_TRUE(ledger.open(lease(1), 1000));
+  ASSERT_TRUE(ledger.voucher(lease(1), Money{400}, 1010));
+  EXPECT_EQ(ledger.voucher(lease(1), Money{399}, 1020).error().code, ErrorCode::conflict);
+  EXPECT_TRUE(ledger.voucher(lease(1), Money{400}, 1020));
+}
+
+TEST(Ledger, SettlesAndRoundsTheFeeDown) {
+  Ledger ledger = funded();
+  ASSERT_TRUE(ledger.lock(lease(1), terms()));
+  EXPECT_EQ(ledger.settle(lease(1)).error().code, ErrorCode::conflict);
+  ASSERT_TRUE(ledger.open(lease(1), 1000));
+  ASSERT_TRUE(ledger.voucher(lease(1), Money{999}, 1050));
+  const auto out = ledger.settle(lease(1));
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->charged, Money{999});
+  EXPECT_EQ(out->fee, Money{24});  // 24.975
+  EXPECT_EQ(out->paid, Money{975});
+  EXPECT_EQ(out->refunded, Money{3001});
+  EXPECT_EQ(ledger.account(kBuyer).balance, Money{4001});
+  EXPECT_EQ(ledger.account(kBuyer).spent, Money{999});
+  EXPECT_EQ(ledger.account(kBuyer).escrowed, Money{0});
+  EXPECT_EQ(ledger.account(kProvider).balance, Money{975});
+  EXPECT_EQ(ledger.account(kProvider).earned, Money{975});
+  EXPECT_EQ(ledger.totals().fees, Money{24});
+  ledger.recount();
+  EXPECT_EQ(ledger.settle(lease(1)).error().code, ErrorCode::not_found);
+}
+
+TEST(Ledger, SplitsTheLargestAmountsWithoutWrapping) {
+  Escrow escrow;
+  escrow.amount = Money{~u128{0}};
+  escrow.terms.fee_bps = 10'000;
+  const Settlement all = Ledger::split(escrow, escrow.amount);
+  EXPECT_EQ(all.fee, escrow.amount);
+  EXPECT_EQ(all.paid, Money{0});
+  escrow.terms.fee_bps = 1;
+  const Settlement some = Ledger::split(escrow, escrow.amount);
+  EXPECT_EQ(some.fee, Money{~u128{0} / 10'000});
+}
+
+TEST(Ledger, RefusesMoreMoneyThanThereIsRoomFor) {
+  Ledger ledger;
+  ASSERT_TRUE(ledger.grant(kBuyer, Money{~u128{0}}));
+  EXPECT_EQ(ledger.grant(kProvider, Money{1}).error().code, ErrorCode::overflow);
+  EXPECT_EQ(ledger.account(kProvider).balance, Money{0});
+  ledger.recount();
+}
+
+U256 mask_of(std::initializer_list<int> bits) {
+  U256 mask;
+  for (const int bit : bits)
+    mask.bytes[31 - static_cast<size_t>(bit) / 8] |= static_cast<uint8_t>(1 << (bit % 8));
+  return mask;
+}
+
+TEST(NonceBits, RunsCrossWords) {
+  NonceBits nonces;
+  EXPECT_EQ(nonces.words_added_by(250, 300), 3u);
+  nonces.set(250, 300);
+  EXPECT_EQ(nonces.words(), 3u);
+  for (const uint64_t n : {250u, 255u, 256u, 511u, 512u, 549u}) EXPECT_TRUE(nonces.any(n, 1)) << n;
+  for (const uint64_t n : {0u, 249u, 550u, 768u}) EXPECT_FALSE(nonces.any(n, 1)) << n;
+  EXPECT_TRUE(nonces.any(200, 51));
+  EXPECT_FALSE(nonces.any(200, 50));
+  const uint64_t last = std::numeric_limits<uint64_t>::max();
+  nonces.set(last - 1, 2);
+  EXPECT_TRUE(nonces.any(last, 1));
+}
+
+TEST(NonceBits, MasksCountFromTheLeastSignificantBit) {
+  NonceBits nonces;
+  nonces.set(2, mask_of({0, 63, 64, 255}));
+  for (const uint64_t n : {512u, 575u, 576u, 767u}) EXPECT_TRUE(nonces.any(n, 1)) << n;
+  for (const uint64_t n : {511u, 513u, 577u, 768u}) EXPECT_FALSE(nonces.any(n, 1)) << n;
+  EXPECT_TRUE(overlaps(2, mask_of({3}), 510, 6));
+  EXPECT_FALSE(overlaps(2, mask_of({4}), 510, 6));
+  EXPECT_FALSE(overlaps(1, mask_of({3}), 512, 6));
+}
+
+}  // namespace
+}  // namespace mizan::ledger
