@@ -143,8 +143,10 @@ Result<Place> Unpacker::place(const char* path) const {
     walked += "/" + part;
     auto next = open_at2(root_.get(), walked, O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
     if (!next) {
-      if (errno != ENOENT || ::mkdirat(parent.get(), part.c_str(), 0755) != 0)
-        return fail_errno("unpack into \"" + walked + "\"", errno);
+      if (errno != ENOENT) return fail_errno("unpack into \"" + walked + "\"", errno);
+      if (::mkdirat(parent.get(), part.c_str(), 0755) != 0)
+        return errno == EEXIST ? bad("\"" + walked + "\" is a link that leads nowhere")
+                               : fail_errno("unpack into \"" + walked + "\"", errno);
       next = open_at2(parent.get(), part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH);
       if (!next) return fail_errno("unpack into \"" + walked + "\"", errno);
     }
