@@ -32,7 +32,7 @@ std::string YamlMap::field(const std::string& key) const {
 }
 
 Result<YamlMap> YamlMap::open(const YAML::Node& node, std::string path) {
-  const std::string name = path.empty() ? "the job file" : path;
+  const std::string name = path.empty() ? "the file" : path;
   if (!node.IsMap()) return fault_at(name, node, "must be a mapping, lines of \"key: value\"");
   YamlMap map;
   map.path_ = std::move(path);
@@ -66,7 +66,7 @@ Result<void> YamlMap::check_keys(const std::vector<std::string_view>& known,
     std::vector<std::string_view> words = known;
     for (const UnbuiltKey& each : unbuilt) words.push_back(each.name);
     const auto close = nearest(key, words);
-    std::string what = "is no key of a job file";
+    std::string what = "is no known key";
     if (close) what += "; did you mean \"" + *close + "\"?";
     auto error = fault_at(field(key), node, what, ErrorCode::unknown_field);
     if (close) return fail(std::move(error.value()).with("nearest", *close));

@@ -1,4 +1,4 @@
-// YamlMap: reads the members of one mapping of a job file, each fault with its field and line.
+// YamlMap: reads the members of one mapping of a YAML file, each fault with its field and line.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -35,8 +35,7 @@ class FileStore final : public Store {
   /// `conflict` if another agent holds the folder.
   static Result<std::unique_ptr<FileStore>> open(const std::filesystem::path& folder);
   ~FileStore() override;
-  Result<void> put(const std::string& name, std::string_view value,
-                   Durability durability) override;
+  Result<void> put(const std::string& name, std::string_view value, Durability durability) override;
   Result<std::optional<std::string>> get(const std::string& name) override;
   Result<void> remove(const std::string& name) override;
   Result<std::vector<std::string>> names() override;

@@ -82,13 +82,13 @@ void expect_refused(const std::vector<Bad>& table) {
 TEST(JobFile, NamesUnknownKeysAndTheNearestKnown) {
   expect_refused({
       {"run: x\nenv: {A: 1}", ErrorCode::unknown_field,
-       "env (line 2): is no key of a job file; did you mean \"envs\"?"},
+       "env (line 2): is no known key; did you mean \"envs\"?"},
       {"run: x\nresources:\n  cpu: 4", ErrorCode::unknown_field,
-       "resources.cpu (line 3): is no key of a job file; did you mean \"cpus\"?"},
+       "resources.cpu (line 3): is no known key; did you mean \"cpus\"?"},
       {"run: x\nqqqqqqqq: 4", ErrorCode::unknown_field,
-       "qqqqqqqq (line 2): is no key of a job file"},
+       "qqqqqqqq (line 2): is no known key"},
       {"run: x\ncheckpoint: {path: /c, evry: 1m}", ErrorCode::unknown_field,
-       "checkpoint.evry (line 2): is no key of a job file; did you mean \"every\"?"},
+       "checkpoint.evry (line 2): is no known key; did you mean \"every\"?"},
   });
   const auto file = parse_job_file("run: x\nmax_duratoin: 1h", "f");
   ASSERT_FALSE(file);
@@ -125,7 +125,7 @@ TEST(JobFile, RefusesBadValues) {
   expect_refused({
       {"", ErrorCode::invalid_argument, "the job file is empty; it needs at least \"run: ...\""},
       {"- a\n- b", ErrorCode::invalid_argument,
-       "the job file (line 1): must be a mapping, lines of \"key: value\""},
+       "the file (line 1): must be a mapping, lines of \"key: value\""},
       {"run: x\n---\nrun: y", ErrorCode::invalid_argument,
        "the job file holds more than one document; keep one"},
       {"run: x\nrun: y", ErrorCode::invalid_argument, "run (line 2): stands there twice; keep one"},

@@ -1,0 +1,137 @@
+#include "provider/config.hpp"
+
+#include "job/job_file.hpp"
+#include "job/yaml_map.hpp"
+
+#include <charconv>
+#include <cstdlib>
+
+namespace mizan::provider {
+namespace {
+
+using job::fault_at;
+using job::YamlMap;
+
+const std::vector<std::string_view> kKeys = {
+    "exchange", "key",     "passphrase_file", "state_dir", "rate",   "cores", "memory_gb",
+    "disk_gb",  "country", "min_lease",       "max_lease", "images", "pool",  "runtime"};
+
+Result<std::string> required(const YamlMap& map, const YAML::Node& document, const std::string& key,
+                             const std::string& example) {
+  MIZAN_TRY(value, map.text(key));
+  if (value && !value->empty()) return *value;
+  return fault_at(key, document, "is missing; write like \"" + key + ": " + example + "\"");
+}
+
+Result<std::optional<uint64_t>> number(const YamlMap& map, const std::string& key, uint64_t least,
+                                       uint64_t most) {
+  MIZAN_TRY(text, map.text(key));
+  if (!text) return std::nullopt;
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc{} || end != text->data() + text->size() || value < least || value > most)
+    return fault_at(
+        map.field(key), map.at(key),
+        "must be a whole number between " + std::to_string(least) + " and " + std::to_string(most));
+  return value;
+}
+
+Result<void> read_duration(const YamlMap& map, const std::string& key, uint64_t& seconds) {
+  MIZAN_TRY(text, map.text(key));
+  if (!text) return {};
+  auto parsed = job::parse_duration(*text, key);
+  if (!parsed) return fail(job::with_line(std::move(parsed).error(), map.at(key)));
+  seconds = *parsed;
+  return {};
+}
+
+std::filesystem::path resolve(const std::string& text, const std::filesystem::path& folder) {
+  const char* home = std::getenv("HOME");
+  if (text.starts_with("~/") && home != nullptr)
+    return std::filesystem::path(home) / text.substr(2);
+  return (folder / text).lexically_normal();
+}
+
+Result<void> read_capacity(const YamlMap& map, ProviderConfig& config) {
+  MIZAN_TRY(cores, number(map, "cores", 1, 4096));
+  if (cores) config.cores = static_cast<uint32_t>(*cores);
+  MIZAN_TRY(memory, number(map, "memory_gb", 1, job::kGigabytesMax));
+  config.memory_gb = memory;
+  MIZAN_TRY(disk, number(map, "disk_gb", 1, job::kGigabytesMax));
+  config.disk_gb = disk;
+  if (!map.has("pool")) return {};
+  MIZAN_TRY(pool, YamlMap::open(map.at("pool"), "pool"));
+  MIZAN_CHECK(pool.check_keys({"disks", "disk_gb"}, {}));
+  MIZAN_TRY(disks, number(pool, "disks", 0, 64));
+  config.pool_disks = static_cast<uint32_t>(disks.value_or(config.pool_disks));
+  MIZAN_TRY(size, number(pool, "disk_gb", 1, 10'000));
+  config.pool_disk_gb = size.value_or(config.pool_disk_gb);
+  return {};
+}
+
+Result<void> read_images(const YamlMap& map, const std::filesystem::path& folder,
+                         ProviderConfig& config) {
+  if (!map.has("images")) return {};
+  MIZAN_TRY(images, YamlMap::open(map.at("images"), "images"));
+  for (const auto& [name, node] : images.members()) {
+    if (auto good = job::check_name(name, "images." + name); !good)
+      return fail(job::with_line(std::move(good).error(), node));
+    MIZAN_TRY(path, images.text(name));
+    config.images.emplace(name, resolve(*path, folder));
+  }
+  return {};
+}
+
+Result<ProviderConfig> read_document(const YAML::Node& document,
+                                     const std::filesystem::path& folder) {
+  MIZAN_TRY(map, YamlMap::open(document, ""));
+  MIZAN_CHECK(map.check_keys(kKeys, {}));
+  ProviderConfig config;
+  MIZAN_TRY(exchange, required(map, document, "exchange", "http://127.0.0.1:8080"));
+  config.exchange = exchange;
+  MIZAN_TRY(key, required(map, document, "key", "provider.json"));
+  config.key = resolve(key, folder);
+  MIZAN_TRY(state, required(map, document, "state_dir", "/var/lib/mizan-provider"));
+  config.state_dir = std::filesystem::absolute(resolve(state, folder));
+  MIZAN_TRY(passphrase, map.text("passphrase_file"));
+  if (passphrase) config.passphrase_file = resolve(*passphrase, folder);
+  MIZAN_TRY(rate, required(map, document, "rate", "0.05"));
+  const auto parsed = rate_from_usd_hour(rate);
+  if (!parsed)
+    return fault_at("rate", map.at("rate"),
+                    "must be US dollars a unit-hour with at most nine decimals, like 0.05");
+  config.rate = *parsed;
+  MIZAN_CHECK(read_capacity(map, config));
+  MIZAN_TRY(country, map.text("country"));
+  config.country = country.value_or("");
+  const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (country && (country->size() != 2 || !upper(country->at(0)) || !upper(country->at(1))))
+    return fault_at("country", map.at("country"),
+                    "must be two capital letters of ISO 3166, like DE");
+  MIZAN_CHECK(read_duration(map, "min_lease", config.min_seconds));
+  MIZAN_CHECK(read_duration(map, "max_lease", config.max_seconds));
+  if (config.min_seconds > config.max_seconds)
+    return fault_at("min_lease", map.at(map.has("min_lease") ? "min_lease" : "max_lease"),
+                    "is longer than max_lease");
+  MIZAN_CHECK(read_images(map, folder, config));
+  MIZAN_TRY(runtime, map.text("runtime"));
+  config.runtime = runtime.value_or("");
+  return config;
+}
+
+}  // namespace
+
+Result<ProviderConfig> parse_config(std::string_view text, const std::filesystem::path& folder) {
+  if (text.size() > 64 * 1024)
+    return fail(ErrorCode::too_large, "provider.yaml is longer than 64 KiB");
+  try {
+    const YAML::Node document = YAML::Load(std::string(text));
+    return read_document(document, folder);
+  } catch (const YAML::Exception& error) {
+    return fail(Error{ErrorCode::invalid_argument, "provider.yaml is no YAML: line " +
+                                                       std::to_string(error.mark.line + 1) + ": " +
+                                                       error.msg});
+  }
+}
+
+}  // namespace mizan::provider

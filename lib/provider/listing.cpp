@@ -1,0 +1,86 @@
+#include "provider/listing.hpp"
+
+#include "codec/json_fields.hpp"
+#include "crypto/hash.hpp"
+
+#include <algorithm>
+
+namespace mizan::provider {
+namespace {
+
+constexpr const char* kName = "ask.json";
+constexpr uint64_t kDay = 24 * 3600;
+constexpr size_t kCancelMax = 64;
+
+}  // namespace
+
+Result<void> Listing::load() {
+  MIZAN_TRY(text, store_.get(kName));
+  loaded_ = true;
+  if (!text) return {};
+  MIZAN_TRY(value, parse_json(*text, {}, "ask.json"));
+  ObjectReader in(value, "ask.json");
+  in.required("ask", ask_);
+  in.required("attributes", attributes_);
+  in.required("signature", signature_);
+  in.required("cancel", to_cancel_);
+  MIZAN_CHECK(in.finish());
+  id_ = eip712::digest(domain_, ask_);
+  have_ = true;
+  return {};
+}
+
+Result<void> Listing::save() {
+  return store_.put(kName,
+                    json_text(json::object{{"ask", to_json(ask_)},
+                                           {"attributes", to_json(attributes_)},
+                                           {"signature", to_json(signature_)},
+                                           {"cancel", to_json(to_cancel_)}}),
+                    Durability::machine);
+}
+
+Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds) {
+  if (!loaded_) {
+    // A damaged file costs a second ask at most; matches of the first are then turned down.
+    if (auto found = load(); !found && found.error().code == ErrorCode::io_error)
+      return fail(std::move(found).error());
+  }
+  const bool same = have_ && ask_.provider == key_.address() && ask_.rate == offer.rate.nano &&
+                    ask_.units_per_node == offer.capacity.units &&
+                    ask_.min_seconds == offer.min_seconds &&
+                    ask_.max_seconds == offer.max_seconds && attributes_ == offer.attributes;
+  // It is renewed while the longest lease still fits into its window.
+  if (same && now_seconds >= ask_.from && now_seconds + offer.max_seconds + kDay < ask_.until)
+    return false;
+  if (have_) to_cancel_.push_back(id_);
+  if (to_cancel_.size() > kCancelMax) to_cancel_.erase(to_cancel_.begin());
+  eip712::Ask ask;
+  ask.provider = key_.address();
+  ask.chip = "cpu";
+  ask.nodes = 1;
+  ask.units_per_node = offer.capacity.units;
+  ask.min_units = 1;
+  ask.rate = offer.rate.nano;
+  ask.from = now_seconds;
+  ask.until = now_seconds + 2 * offer.max_seconds + 30 * kDay;
+  ask.min_seconds = offer.min_seconds;
+  ask.max_seconds = offer.max_seconds;
+  ask.attributes_hash = keccak256(offer.attributes);
+  // Nonces rise: with the clock, or past the last one where the clock stepped back.
+  ask.nonce = std::max(now_seconds, have_ ? ask_.nonce + 1 : 0);
+  ask_ = ask;
+  id_ = eip712::digest(domain_, ask_);
+  attributes_ = offer.attributes;
+  signature_ = eip712::sign(domain_, ask_, key_);
+  have_ = true;
+  listed = sent = false;
+  MIZAN_CHECK(save());
+  return true;
+}
+
+Result<void> Listing::cancelled(const OrderId& ask) {
+  std::erase(to_cancel_, ask);
+  return save();
+}
+
+}  // namespace mizan::provider
