@@ -85,6 +85,8 @@ class Exchange::Core {
   /// Fills what is derived; an error if the state contradicts itself.
   Result<void> rebuild();
 
+  Result<void> check_live(const Lease& lease) const;
+
   // readers.cpp
   Offer offer(const OrderId& id, const AskRecord& record) const;
   market::Demand demand(const BidRecord& record, const Spec& spec) const;

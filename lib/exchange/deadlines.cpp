@@ -27,11 +27,12 @@ UnixMs Exchange::Core::silence_at(const Lease& lease) const {
   return later(std::max(lease.heard_at, state.resumed_at), lease.terms.grace * 1000);
 }
 
-/// When a lease that nobody closes is finalized: its end, or its stop, + grace + 15 min.
+/// When a lease that nobody closes is finalized: its end, or its stop, + grace + 15 min; nobody can
+/// close one while the exchange is away.
 UnixMs Exchange::Core::abandoned_at(const Lease& lease) const {
   UnixMs end = at_seconds(lease.terms.start + lease.terms.seconds);
   if (lease.stopped_at.ms != 0) end = std::min(end, lease.stopped_at);
-  return later(end, lease.terms.grace * 1000 + kAbandonMs);
+  return later(std::max(end, state.resumed_at), lease.terms.grace * 1000 + kAbandonMs);
 }
 
 /// The exchange was away and could hear nobody: whoever waits on a heartbeat or an acceptance waits

@@ -6,6 +6,7 @@
 #include "exchange/core.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 namespace mizan::exchange {
@@ -13,6 +14,10 @@ namespace {
 
 constexpr uint64_t kRecountEvery = 10'000;
 constexpr size_t kMostKey = 64;
+
+tl::unexpected<Error> corrupted(const char* what) {
+  return fail(ErrorCode::corrupted, std::string("the snapshot contradicts itself: ") + what);
+}
 
 Result<void> check_key(const Idempotency& idempotency) {
   const std::string& key = idempotency.key;
@@ -116,10 +121,32 @@ Result<Answer> Exchange::Core::run(const Tick&) {
   return Answer{};
 }
 
+/// What the core relies on of a lease that came from bytes.
+Result<void> Exchange::Core::check_live(const Lease& lease) const {
+  const ledger::Escrow* escrow = state.ledger.find(lease.id);
+  const eip712::Terms& terms = lease.terms;
+  const ledger::EscrowTerms expected{terms.buyer,   terms.provider, Rate{terms.rate}, lease.units(),
+                                     terms.seconds, terms.start,    terms.fee_bps};
+  if (escrow == nullptr || escrow->terms != expected || escrow->amount.nano != lease.escrow ||
+      escrow->vouchered.nano != lease.vouchered || (escrow->opened != 0) != lease.funded())
+    return corrupted("a live lease and its escrow");
+  if (lease.covered_ms / 1000 > terms.seconds || terms.grace > 600 || lease.phase > 5)
+    return corrupted("a lease's coverage");
+  if (lease.closing &&
+      (lease.final_seconds > terms.seconds ||
+       cost(Rate{terms.rate}, lease.units(), lease.final_seconds) != Money{lease.final_charge}))
+    return corrupted("a lease's bill");
+  if (lease.nodes.size() != terms.node_count ||
+      std::adjacent_find(lease.nodes.begin(), lease.nodes.end(), std::greater_equal<>()) !=
+          lease.nodes.end())
+    return corrupted("a lease's nodes");
+  const auto bid = state.bids.find(lease.order);
+  const bool holds_bid = bid != state.bids.end() && bid->second.lease == lease.id;
+  if (!lease.funded() && !holds_bid) return corrupted("a match without its bid");
+  return {};
+}
+
 Result<void> Exchange::Core::rebuild() {
-  const auto corrupted = [](const char* what) {
-    return fail(ErrorCode::corrupted, std::string("the snapshot contradicts itself: ") + what);
-  };
   if (!state.config) {
     if (!state.asks.empty() || !state.bids.empty() || !state.leases.empty())
       return corrupted("orders before Genesis");
@@ -142,9 +169,9 @@ Result<void> Exchange::Core::rebuild() {
   for (const auto& [id, lease] : state.leases) {
     if (lease.id != id || !leases_by_number.emplace(lease.number, id).second)
       return corrupted("a lease's number");
+    if (!lease.over()) MIZAN_CHECK(check_live(lease));
     index_lease(lease);
     if (lease.over()) continue;
-    if (state.ledger.find(id) == nullptr) return corrupted("a live lease without escrow");
     const auto ask = state.asks.find(lease.terms.ask_hash);
     if (lease.closing || ask == state.asks.end()) continue;
     for (const uint32_t node : lease.nodes)
@@ -155,7 +182,13 @@ Result<void> Exchange::Core::rebuild() {
   }
   for (const auto& [id, record] : state.bids) {
     bids_by_buyer[record.bid.buyer].insert(id);
-    if (record.lease) continue;
+    if (record.lease) {
+      const auto lease = state.leases.find(*record.lease);
+      if (lease == state.leases.end() || lease->second.funded() || lease->second.over())
+        return corrupted("a bid's lease");
+      continue;
+    }
+    if (record.bid.nodes == 0 || record.bid.max_rate > market::kMostRate) return corrupted("a bid");
     MIZAN_TRY(spec, read_spec(record.spec, state.config->limits.spec_bytes));
     if (!sequences.insert(record.sequence).second) return corrupted("a bid");
     queue.add(id, demand(record, spec));
