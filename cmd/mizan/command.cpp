@@ -1,6 +1,7 @@
 #include "mizan/command.hpp"
 
 #include "crypto/private_file.hpp"
+#include "mizan/terminal.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -52,6 +53,28 @@ bool is_bad_input(ErrorCode code) {
          code == ErrorCode::unsupported_key || code == ErrorCode::too_large;
 }
 
+// What removed which offers, a line each.
+std::string describe_reasons(const std::string& text) {
+  boost::system::error_code failed;
+  const boost::json::value reasons = boost::json::parse(text, failed);
+  std::string out;
+  if (failed || !reasons.is_array()) return out;
+  for (const boost::json::value& reason : reasons.as_array()) {
+    const auto* dimension =
+        reason.is_object() ? reason.as_object().if_contains("dimension") : nullptr;
+    const auto* removed = reason.is_object() ? reason.as_object().if_contains("removed") : nullptr;
+    const auto* nearest = reason.is_object() ? reason.as_object().if_contains("nearest") : nullptr;
+    if (dimension == nullptr || !dimension->is_string() || removed == nullptr) continue;
+    out += fmt::format("  {} leaves out {} offer(s)",
+                       printable(std::string_view(dimension->as_string())),
+                       boost::json::serialize(*removed));
+    if (nearest != nullptr && nearest->is_string() && !nearest->as_string().empty())
+      out += fmt::format("; nearest: {}", printable(std::string_view(nearest->as_string())));
+    out += '\n';
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::string> read_passphrase(const Context& context, const std::string& prompt, bool confirm,
@@ -77,13 +100,20 @@ int report(const Context& context, const Error& error) {
       field != error.details.end() && error.message.find(field->second) == std::string::npos;
   if (context.json) {
     boost::json::object details;
-    for (const auto& [key, value] : error.details) details[key] = value;
+    for (const auto& [key, value] : error.details) {
+      boost::system::error_code failed;
+      const auto parsed =
+          key == "reasons" ? boost::json::parse(value, failed) : boost::json::value(value);
+      details[key] = failed ? boost::json::value(value) : parsed;
+    }
     const boost::json::object body{{"code", std::string(to_string(error.code))},
                                    {"message", error.message},
                                    {"details", std::move(details)}};
     fmt::print("{}\n", boost::json::serialize(boost::json::object{{"error", body}}));
   } else {
     fmt::print(stderr, "mizan: {}{}\n", named ? field->second + ": " : "", error.message);
+    if (const auto reasons = error.details.find("reasons"); reasons != error.details.end())
+      fmt::print(stderr, "{}", describe_reasons(reasons->second));
   }
   return is_bad_input(error.code) ? kExitUsage : kExitFailed;
 }

@@ -11,6 +11,7 @@ namespace mizan::cli {
 using AddCommand = void (*)(CLI::App& app, Context& context);
 
 void add_account(CLI::App& app, Context& context);
+void add_credential(CLI::App& app, Context& context);
 void add_get(CLI::App& app, Context& context);
 void add_join(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
@@ -24,7 +25,7 @@ void add_stop(CLI::App& app, Context& context);
 
 // In the order of `mizan --help`.
 inline constexpr std::initializer_list<AddCommand> kCommands = {
-    add_join, add_key,  add_account, add_offers, add_plan,   add_run,
-    add_ps,   add_logs, add_get,     add_stop,   add_receipt};
+    add_join, add_key,  add_account, add_offers, add_plan,    add_run,
+    add_ps,   add_logs, add_get,     add_stop,   add_receipt, add_credential};
 
 }  // namespace mizan::cli

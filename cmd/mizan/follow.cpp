@@ -1,11 +1,11 @@
 #include "mizan/follow.hpp"
 
+#include "codec/base64.hpp"
 #include "crypto/address.hpp"
 #include "mizan/json_view.hpp"
 #include "net/websocket.hpp"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
 #include <array>
 #include <csignal>
@@ -19,16 +19,6 @@ constexpr std::array kDetaching{SIGINT, SIGTERM, SIGHUP};
 
 volatile std::sig_atomic_t detach_raised = 0;
 std::array<struct sigaction, kDetaching.size()> actions_before;
-
-Result<Bytes> decode_base64(const std::string& text) {
-  Bytes bytes(text.size() / 4 * 3 + 3);
-  size_t length = 0;
-  if (::sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &length,
-                          nullptr, sodium_base64_VARIANT_ORIGINAL) != 0)
-    return fail(ErrorCode::internal, "the exchange sent log bytes that are not base64");
-  bytes.resize(length);
-  return bytes;
-}
 
 bool final_refusal(ErrorCode code) {
   return code == ErrorCode::not_found || code == ErrorCode::forbidden ||
@@ -97,7 +87,7 @@ class Stream {
     if (type == "log") {
       MIZAN_TRY(offset, member<uint64_t>(message, "offset"));
       MIZAN_TRY(data, member<std::string>(message, "data"));
-      MIZAN_TRY(bytes, decode_base64(data));
+      MIZAN_TRY(bytes, parse_base64(data));
       take_log(offset, bytes);
     } else if (type == "lease" || type == "closed") {
       last_ = member_value(message, "lease");
@@ -109,11 +99,10 @@ class Stream {
   }
 
   // What was seen already is skipped.
-  void take_log(uint64_t offset, ByteView bytes) {
+  void take_log(uint64_t offset, std::string_view bytes) {
     const uint64_t seen = records_.seen();
     if (offset > seen || offset + bytes.size() <= seen) return;
-    for (const LogRecord& record : records_.feed(as_text(bytes.subspan(seen - offset))))
-      tell(record);
+    for (const LogRecord& record : records_.feed(bytes.substr(seen - offset))) tell(record);
   }
 
   void tell(const LogRecord& record) {

@@ -2,7 +2,6 @@
 
 #include "base/nearest.hpp"
 #include "crypto/address.hpp"
-#include "crypto/keystore.hpp"
 #include "crypto/random.hpp"
 #include "mizan/settings.hpp"
 
@@ -70,7 +69,7 @@ Result<KeyEntry> choose_key(const Context& context) {
 }
 
 Result<KeyEntry> store_key(const fs::path& home, const std::string& name, const SecretKey& key,
-                           const std::string& passphrase) {
+                           const std::string& passphrase, const ScryptCost& cost) {
   MIZAN_CHECK(check_key_name(name));
   MIZAN_CHECK(make_private_folder(home / "keys"));
   const fs::path file = home / "keys" / (name + ".json");
@@ -79,7 +78,7 @@ Result<KeyEntry> store_key(const fs::path& home, const std::string& name, const 
     return fail(ErrorCode::already_exists,
                 fmt::format("there is a key \"{}\" already ({}): choose another name", name,
                             file.string()));
-  MIZAN_CHECK(keystore_save(file.string(), key, passphrase));
+  MIZAN_CHECK(keystore_save(file.string(), key, passphrase, cost));
   return KeyEntry{name, key.address(), file};
 }
 

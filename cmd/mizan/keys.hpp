@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "crypto/key.hpp"
+#include "crypto/keystore.hpp"
 #include "mizan/command.hpp"
 #include "net/auth.hpp"
 
@@ -26,7 +26,8 @@ Result<KeyEntry> choose_key(const Context& context);
 
 /// Encrypts and writes a new key; already_exists if the name is taken.
 Result<KeyEntry> store_key(const std::filesystem::path& home, const std::string& name,
-                           const SecretKey& key, const std::string& passphrase);
+                           const SecretKey& key, const std::string& passphrase,
+                           const ScryptCost& cost = {});
 
 /// The secret: from the unlocked copy if there is one, otherwise with the passphrase
 /// (read_passphrase), which costs a second.

@@ -5,6 +5,13 @@
 
 namespace mizan::cli {
 
+Hash32 exchange_id_of(const Address& identity) {
+  Bytes preimage;
+  for (const ByteView part : {as_bytes("mizan-exchange"), identity.view()})
+    preimage.insert(preimage.end(), part.begin(), part.end());
+  return keccak256(preimage);
+}
+
 Result<ExchangeInfo> read_exchange_info(const boost::json::value& value) {
   ExchangeInfo info;
   MIZAN_TRY(id, member<Hash32>(value, "id"));
@@ -13,10 +20,7 @@ Result<ExchangeInfo> read_exchange_info(const boost::json::value& value) {
   MIZAN_TRY(clearance, member<Address>(value, "clearance"));
   MIZAN_TRY(operator_address, member<Address>(value, "operator"));
   MIZAN_TRY(fee_bps, member<uint16_t>(value, "feeBps"));
-  Bytes preimage;
-  for (const ByteView part : {as_bytes("mizan-exchange"), identity.view()})
-    preimage.insert(preimage.end(), part.begin(), part.end());
-  if (keccak256(preimage) != id)
+  if (exchange_id_of(identity) != id)
     return fail(ErrorCode::unauthenticated,
                 "the exchange's id is not that of its identity key: this is no Mizan exchange, or "
                 "somebody stands between");

@@ -10,6 +10,9 @@
 
 namespace mizan::cli {
 
+/// keccak256("mizan-exchange" || identity): an exchange's id is that of its identity key.
+Hash32 exchange_id_of(const Address& identity);
+
 /// GET /v1/exchange, as far as the buyer's commands need it.
 struct ExchangeInfo {
   Hash32 id;

@@ -1,0 +1,152 @@
+#include "mizan/demo_market.hpp"
+
+#include "base/time.hpp"
+#include "codec/json.hpp"
+#include "crypto/address.hpp"
+#include "crypto/random.hpp"
+#include "mizan/json_view.hpp"
+#include "mizan/keys.hpp"
+#include "net/client.hpp"
+
+#include <fmt/format.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace mizan::cli {
+namespace {
+
+constexpr uint64_t kStartPatienceMs = 60'000;
+// The passphrases are 32 random bytes: nobody guesses them, however little a guess costs.
+constexpr ScryptCost kDemoCost{.n = 4096};
+
+Result<uint16_t> free_port() {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const bool bound = descriptor >= 0 && ::bind(descriptor, generic, size) == 0 &&
+                     ::getsockname(descriptor, generic, &size) == 0;
+  if (descriptor >= 0) ::close(descriptor);
+  if (!bound) return fail(ErrorCode::unavailable, "no free port on 127.0.0.1");
+  return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+Result<void> DemoMarket::make_party(const std::string& name) {
+  MIZAN_CHECK(make_private_folder(home(name)));
+  const std::string passphrase = hex(random_bytes(32));
+  MIZAN_CHECK(write_private_file(home(name) / "passphrase", passphrase + "\n"));
+  MIZAN_TRY(entry, store_key(home(name), "default", SecretKey::generate(), passphrase, kDemoCost));
+  addresses_[name] = entry.address;
+  return {};
+}
+
+std::vector<std::string> DemoMarket::command(const std::string& party,
+                                             const std::vector<std::string>& args) const {
+  std::vector<std::string> words{context_.program.string(),
+                                 "--home",
+                                 home(party).string(),
+                                 "--exchange",
+                                 url_,
+                                 "--passphrase-file",
+                                 (home(party) / "passphrase").string()};
+  words.insert(words.end(), args.begin(), args.end());
+  return words;
+}
+
+Child::Options DemoMarket::child_options(const std::string& party) const {
+  return {.error_file = options_.folder / (party + ".log"), .folder = options_.folder};
+}
+
+Result<boost::json::value> DemoMarket::ask(const std::string& party,
+                                           const std::vector<std::string>& args) const {
+  std::vector<std::string> words{"--json"};
+  words.insert(words.end(), args.begin(), args.end());
+  MIZAN_TRY(text, run_command(command(party, words), child_options(party)));
+  return parse_json(text, {.max_bytes = 1 << 20}, "the answer of mizan " + args[0]);
+}
+
+Result<void> DemoMarket::wait_for(const std::string& target, Child& child, const std::string& who,
+                                  const std::function<bool(const boost::json::value&)>& ready) {
+  MIZAN_TRY(url, net::parse_url(url_));
+  net::Client client(url);
+  const uint64_t begun = system_clock().monotonic().ms;
+  while (system_clock().monotonic().ms - begun < kStartPatienceMs) {
+    if (const auto answer = client.get(target))
+      if (const auto value = parse_json(answer->body); value && ready(*value)) return {};
+    if (!child.running()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const auto log = read_small_file(options_.folder / (who + ".log"));
+  return fail(ErrorCode::unavailable,
+              fmt::format("the {} did not come up: {}", who, log.value_or("it left no log")));
+}
+
+Result<void> DemoMarket::start_exchange() {
+  MIZAN_TRY(port, free_port());
+  url_ = fmt::format("http://127.0.0.1:{}", port);
+  const fs::path config = options_.folder / "exchange.yaml";
+  MIZAN_CHECK(write_private_file(
+      config,
+      fmt::format("listen: 127.0.0.1:{}\nstate_dir: {}\noperator: \"{}\"\nfee_bps: {}\n", port,
+                  exchange_state().string(), to_checksum(address("operator")), options_.fee_bps)));
+  MIZAN_TRY(child,
+            Child::start({context_.program.string(), "exchange", "--config", config.string()},
+                         child_options("exchange")));
+  exchange_.emplace(std::move(child));
+  return wait_for("/v1/exchange", *exchange_, "exchange",
+                  [](const boost::json::value& value) { return value.is_object(); });
+}
+
+Result<void> DemoMarket::start_provider() {
+  const fs::path config = options_.folder / "provider.yaml";
+  MIZAN_CHECK(write_private_file(
+      config, fmt::format("exchange: {}\nkey: {}\npassphrase_file: {}\nstate_dir: {}\nrate: {}\n",
+                          url_, (home("provider") / "keys" / "default.json").string(),
+                          (home("provider") / "passphrase").string(),
+                          (home("provider") / "state").string(), options_.rate_usd_hour)));
+  MIZAN_TRY(child,
+            Child::start({context_.program.string(), "provider", "--config", config.string()},
+                         child_options("provider")));
+  provider_.emplace(std::move(child));
+  return wait_for("/v1/offers", *provider_, "provider", [](const boost::json::value& value) {
+    const auto& offers = member_value(value, "offers");
+    return offers.is_array() && !offers.as_array().empty();
+  });
+}
+
+Result<DemoMarket> DemoMarket::start(const Context& context, const DemoOptions& options,
+                                     const std::function<void(const std::string&)>& say) {
+  DemoMarket market(context, options);
+  MIZAN_CHECK(make_private_folder(options.folder));
+  for (const char* party : {"operator", "provider", "buyer"}) MIZAN_CHECK(market.make_party(party));
+  MIZAN_CHECK(market.start_exchange());
+  say(fmt::format("exchange at {}", market.url_));
+  MIZAN_CHECK(market.ask("buyer", {"join", market.url_}));
+  MIZAN_TRY(granted, parse_usd(options.grant_usd));
+  market.granted_ = granted;
+  MIZAN_CHECK(market.ask(
+      "operator", {"account", "grant", to_checksum(market.address("buyer")), options.grant_usd}));
+  say(fmt::format("buyer {} has {} of credits", to_checksum(market.address("buyer")),
+                  format_usd(granted)));
+  MIZAN_CHECK(market.start_provider());
+  say(fmt::format("provider {} offers this machine", to_checksum(market.address("provider"))));
+  return market;
+}
+
+Result<void> DemoMarket::stop() {
+  const int provider = provider_ ? provider_->end() : 0;
+  const int exchange = exchange_ ? exchange_->end() : 0;
+  if (provider == 0 && exchange == 0) return {};
+  return fail(ErrorCode::internal,
+              fmt::format("at their end: provider {}, exchange {}", provider, exchange));
+}
+
+}  // namespace mizan::cli

@@ -1,0 +1,66 @@
+// The demo's three parties in one folder: an exchange, a provider, a buyer, and their operator.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/money.hpp"
+#include "mizan/child.hpp"
+#include "mizan/command.hpp"
+#include "mizan/files.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <optional>
+
+namespace mizan::cli {
+
+struct DemoOptions {
+  fs::path folder;                     ///< for everything; made if absent
+  std::string rate_usd_hour = "0.36";  ///< what the provider asks for a unit
+  std::string grant_usd = "5";         ///< what the operator gives the buyer
+  uint32_t fee_bps = 200;
+};
+
+/// Real processes on loopback, each with a home and keys of its own. They end with this.
+class DemoMarket {
+ public:
+  /// Makes homes and keys, starts the exchange, grants the buyer money, starts the provider and
+  /// waits until its offer stands. `say` tells each step.
+  static Result<DemoMarket> start(const Context& context, const DemoOptions& options,
+                                  const std::function<void(const std::string&)>& say);
+
+  const std::string& url() const { return url_; }
+  fs::path home(const std::string& party) const { return options_.folder / party; }
+  fs::path exchange_state() const { return options_.folder / "exchange"; }
+  const Address& address(const std::string& party) const { return addresses_.at(party); }
+  Money granted() const { return granted_; }
+
+  /// `mizan ARGS` as one of the parties (a folder with a key), with --json: the parsed answer.
+  Result<boost::json::value> ask(const std::string& party,
+                                 const std::vector<std::string>& args) const;
+  /// The command line of `mizan ARGS` as one of the parties.
+  std::vector<std::string> command(const std::string& party,
+                                   const std::vector<std::string>& args) const;
+  Child::Options child_options(const std::string& party) const;
+  /// Ends provider and exchange in good order.
+  Result<void> stop();
+
+ private:
+  DemoMarket(const Context& context, DemoOptions options)
+      : context_(context), options_(std::move(options)) {}
+  Result<void> make_party(const std::string& name);
+  Result<void> start_exchange();
+  Result<void> start_provider();
+  Result<void> wait_for(const std::string& target, Child& child, const std::string& who,
+                        const std::function<bool(const boost::json::value&)>& ready);
+
+  const Context& context_;
+  DemoOptions options_;
+  std::string url_;
+  Money granted_;
+  std::map<std::string, Address> addresses_;
+  std::optional<Child> exchange_;
+  std::optional<Child> provider_;
+};
+
+}  // namespace mizan::cli
