@@ -1,0 +1,156 @@
+#include "property/core_model.hpp"
+
+#include <algorithm>
+
+namespace mizan::test {
+
+using namespace exchange;
+
+void CoreModel::expect(bool holds, const std::string& what) {
+  if (!holds && faults.size() < 20) faults.push_back(what);
+}
+
+void CoreModel::granted(const Address& to, u128 amount) {
+  balances_[to] += amount;
+  granted_ += amount;
+}
+
+void CoreModel::listed(const OrderId& id, const eip712::Ask& ask) {
+  if (!asks_.contains(id)) asks_[id] = {ask, std::vector<uint32_t>(ask.nodes, 0)};
+}
+
+void CoreModel::matched(const Exchange& core, const Matched& event) {
+  ++matches;
+  const Lease* lease = core.find_lease(event.lease);
+  expect(lease != nullptr, "a match is a lease");
+  if (lease == nullptr) return;
+  const eip712::Terms& terms = lease->terms;
+  const auto it = asks_.find(terms.ask_hash);
+  expect(it != asks_.end(), "a match is with an ask that was listed");
+  if (it == asks_.end()) return;
+  Ask& ask = it->second;
+  expect(terms.buyer != terms.provider, "nobody trades with itself");
+  expect(terms.provider == ask.ask.provider && terms.buyer == lease->bid.buyer, "the parties");
+  expect(terms.rate >= ask.ask.rate && terms.rate <= lease->bid.max_rate, "the rate");
+  expect(terms.units_per_node == lease->bid.units_per_node &&
+             terms.node_count == lease->bid.nodes && lease->nodes.size() == lease->bid.nodes,
+         "nodes and units are those of the bid");
+  expect(terms.units_per_node >= ask.ask.min_units, "the smallest slice");
+  expect(terms.seconds <= lease->bid.max_seconds && terms.seconds <= ask.ask.max_seconds &&
+             terms.seconds >= ask.ask.min_seconds && terms.start + terms.seconds <= ask.ask.until,
+         "the time is within bid and ask");
+  expect(lease->escrow == terms.rate * lease->units() * terms.seconds, "escrow is the price");
+  expect(lease->escrow <= lease->bid.max_total, "escrow is within maxTotal");
+  expect(lease->verdict.outcome == "ALLOW", "no lease without a verdict");
+  for (const uint32_t node : lease->nodes) {
+    ask.used.at(node) += terms.units_per_node;
+    expect(ask.used[node] <= ask.ask.units_per_node, "no unit is sold twice");
+  }
+  for (uint32_t n = 0; n < lease->bid.nodes; ++n)
+    expect(spent_.insert({terms.buyer, lease->bid.nonce + n}).second, "a nonce is spent once");
+  u128& balance = balances_[terms.buyer];
+  expect(balance >= lease->escrow, "no balance goes below zero");
+  balance -= lease->escrow;
+  held_[event.lease] = {terms.buyer,  terms.provider,       terms.ask_hash,
+                        lease->nodes, terms.units_per_node, lease->escrow,
+                        true};
+  live.push_back(event.lease);
+}
+
+void CoreModel::free_units(Held& held) {
+  if (!held.holds_units) return;
+  held.holds_units = false;
+  Ask& ask = asks_.at(held.ask);
+  for (const uint32_t node : held.nodes) ask.used[node] -= held.units;
+}
+
+void CoreModel::undo(const LeaseId& id) {
+  ++undone;
+  const auto it = held_.find(id);
+  expect(it != held_.end(), "only a live lease is undone");
+  if (it == held_.end()) return;
+  free_units(it->second);
+  balances_[it->second.buyer] += it->second.escrow;
+  held_.erase(it);
+  std::erase(live, id);
+}
+
+void CoreModel::closed(const Exchange& core, const LeaseId& id) {
+  const auto it = held_.find(id);
+  const Lease* lease = core.find_lease(id);
+  expect(it != held_.end() && lease != nullptr, "only a live lease is closed");
+  if (it == held_.end() || lease == nullptr) return;
+  const Settlement& s = lease->settlement;
+  ++(lease->state == LeaseState::settled ? settled : failed);
+  expect(!it->second.holds_units, "a closing lease gave its units back");
+  expect(s.charged + s.refunded == it->second.escrow, "charged + refunded = escrow");
+  expect(s.paid + s.fee == s.charged, "paid + fee = charged");
+  expect(s.fee == s.charged * lease->terms.fee_bps / 10'000, "the fee is rounded down");
+  const u128 a_second = lease->terms.rate * lease->units();
+  expect(s.charged == a_second * lease->seconds_billed(), "charged is whole seconds");
+  UnixMs end = lease->closed_at;
+  if (lease->stopped_at.ms != 0) end = std::min(end, lease->stopped_at);
+  expect(s.charged * 1000 <= a_second * (end.ms - lease->opened_at.ms),
+         "nothing is paid beyond rate x elapsed");
+  balances_[it->second.buyer] += s.refunded;
+  balances_[it->second.provider] += s.paid;
+  fees_ += s.fee;
+  held_.erase(it);
+  std::erase(live, id);
+}
+
+void CoreModel::follow(const Exchange& core, const std::vector<Event>& events) {
+  // An undone match frees nonces that its bid's next match spends; the lease is known by then.
+  for (const Event& event : events) {
+    if (const auto* undone_one = std::get_if<LeaseUndone>(&event)) {
+      const Lease* lease = core.find_lease(undone_one->lease);
+      if (lease != nullptr)
+        for (uint32_t n = 0; n < lease->bid.nodes; ++n)
+          spent_.erase({lease->terms.buyer, lease->bid.nonce + n});
+      undo(undone_one->lease);
+    } else if (const auto* match = std::get_if<Matched>(&event)) {
+      matched(core, *match);
+    } else if (const auto* closing = std::get_if<LeaseClosing>(&event)) {
+      const auto it = held_.find(closing->lease);
+      expect(it != held_.end(), "only a live lease closes");
+      if (it != held_.end()) free_units(it->second);
+    } else if (const auto* over = std::get_if<LeaseClosed>(&event)) {
+      closed(core, over->lease);
+    }
+  }
+  const MoneyTotals t = core.totals();
+  expect(t.granted.nano == t.balances.nano + t.escrow.nano + t.fees.nano + t.withdrawn.nano,
+         "value is conserved");
+}
+
+void CoreModel::compare(const Exchange& core) {
+  u128 escrow = 0;
+  u128 sum = 0;
+  std::map<Address, u128> escrow_of;
+  for (const auto& [id, held] : held_) {
+    escrow += held.escrow;
+    escrow_of[held.buyer] += held.escrow;
+  }
+  for (const auto& [address, balance] : balances_) {
+    sum += balance;
+    const AccountView view = core.account(address);
+    expect(view.balance.nano == balance, "a balance is what the events make it");
+    expect(view.escrowed.nano == escrow_of[address], "an account's escrow is its leases'");
+  }
+  const MoneyTotals totals = core.totals();
+  expect(totals.granted.nano == granted_ && totals.balances.nano == sum &&
+             totals.escrow.nano == escrow && totals.fees.nano == fees_,
+         "the totals are the sums");
+  for (auto it = asks_.begin(); it != asks_.end();) {
+    const auto offer = core.find_ask(it->first);
+    uint64_t used = 0;
+    for (const uint32_t units : it->second.used) used += units;
+    if (offer)
+      expect(offer->free_units ==
+                 uint64_t{it->second.ask.nodes} * it->second.ask.units_per_node - used,
+             "free units are those that no lease holds");
+    it = !offer && used == 0 ? asks_.erase(it) : std::next(it);
+  }
+}
+
+}  // namespace mizan::test
