@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <utility>
 #include <vector>
 
 namespace mizan::sandbox {
@@ -74,43 +75,69 @@ DiskPool::~DiskPool() {
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   for (const auto& disk : ready_) (void)remove_disk(disks_, disk.name);
+  for (const auto& name : used_) (void)remove_disk(disks_, name);
 }
 
 void DiskPool::start() {
-  if (count_ > 0 && !thread_.joinable()) thread_ = std::thread([this] { fill(); });
+  if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
 }
 
-void DiskPool::fill() {
+void DiskPool::delete_used(std::unique_lock<std::mutex>& lock) {
+  auto names = std::exchange(used_, {});
+  lock.unlock();
+  // One that cannot be removed stays until the next recover().
+  for (const auto& name : names) (void)remove_disk(disks_, name);
+  lock.lock();
+}
+
+void DiskPool::work() {
   // Jobs that are being started come first; nice is a thread's own in Linux, and mkfs inherits it.
   (void)::setpriority(PRIO_PROCESS, 0, 19);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (ready_.size() >= count_) {
+    if (ready_.size() < count_) {
+      lock.unlock();
+      auto disk = make_disk(disks_, bytes_);
+      lock.lock();
+      if (disk)
+        ready_.push_back(std::move(*disk));
+      else if (used_.empty())  // no room, most likely: take() says so to whoever asks
+        changed_.wait_for(lock, kRetryAfter);
+      else
+        delete_used(lock);
+      changed_.notify_all();
+    } else if (!used_.empty()) {
+      delete_used(lock);
+    } else {
       changed_.wait(lock);
-      continue;
     }
-    lock.unlock();
-    auto disk = make_disk(disks_, bytes_);
-    lock.lock();
-    if (disk)
-      ready_.push_back(std::move(*disk));
-    else  // no room, most likely: take() says so to whoever asks
-      changed_.wait_for(lock, kRetryAfter);
-    changed_.notify_all();
   }
 }
 
 Result<Disk> DiskPool::take(uint64_t bytes) {
-  {
-    std::lock_guard lock(mutex_);
-    if (bytes == bytes_ && !ready_.empty()) {
-      Disk disk = std::move(ready_.front());
-      ready_.pop_front();
-      changed_.notify_all();
-      return disk;
-    }
+  std::unique_lock lock(mutex_);
+  if (bytes == bytes_ && !ready_.empty()) {
+    Disk disk = std::move(ready_.front());
+    ready_.pop_front();
+    changed_.notify_all();
+    return disk;
   }
+  lock.unlock();
+  auto disk = make_disk(disks_, bytes);
+  lock.lock();
+  if (disk || disk.error().code != ErrorCode::too_large || used_.empty()) return disk;
+  delete_used(lock);
+  lock.unlock();
   return make_disk(disks_, bytes);
+}
+
+Result<void> DiskPool::give_back(const std::string& name) {
+  if (!thread_.joinable()) return remove_disk(disks_, name);
+  MIZAN_CHECK(unmount(disks_ / name / "mount"));
+  std::lock_guard lock(mutex_);
+  used_.push_back(name);
+  changed_.notify_all();
+  return {};
 }
 
 bool DiskPool::wait_full(uint64_t timeout_ms) {

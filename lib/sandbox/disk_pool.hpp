@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace mizan::sandbox {
 
@@ -30,23 +31,28 @@ Result<Disk> make_disk(const fs::path& disks, uint64_t bytes);
 /// Unmounts and deletes it, half-made or not; nothing there is fine.
 Result<void> remove_disk(const fs::path& disks, const std::string& name);
 
-/// Keeps `count` disks of `bytes` ready. Thread-safe.
+/// Keeps `count` disks of `bytes` ready, and deletes used ones: both take their time (a file of 1
+/// GiB needs 90 ms to go where the machine's own file system discards). Thread-safe.
 class DiskPool {
  public:
   DiskPool(fs::path disks, uint32_t count, uint64_t bytes);
-  /// Stops the thread and removes the disks that nobody took.
+  /// Stops the thread; removes the disks that nobody took and those given back.
   ~DiskPool();
   DiskPool(const DiskPool&) = delete;
   DiskPool& operator=(const DiskPool&) = delete;
 
-  /// Starts filling the pool; before that take() makes every disk itself.
+  /// Starts the thread; before that take() and give_back() do the work themselves.
   void start();
-  /// A ready disk at once if `bytes` is the pool's size and there is one; otherwise a new one.
+  /// A ready disk at once if `bytes` is the pool's size and there is one; otherwise a new one, for
+  /// which those given back are deleted first if there is no room without.
   Result<Disk> take(uint64_t bytes);
+  /// Unmounts the disk at once and has it deleted soon. Nothing there is fine.
+  Result<void> give_back(const std::string& name);
   bool wait_full(uint64_t timeout_ms);
 
  private:
-  void fill();
+  void work();
+  void delete_used(std::unique_lock<std::mutex>& lock);
 
   const fs::path disks_;
   const uint32_t count_;
@@ -54,6 +60,7 @@ class DiskPool {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Disk> ready_;
+  std::vector<std::string> used_;  ///< unmounted, to be deleted
   bool stopping_ = false;
   std::thread thread_;
 };

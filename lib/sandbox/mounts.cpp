@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 // <sys/mount.h> and <linux/mount.h> of Debian 12 cannot be included together.
 extern "C" int mount(const char*, const char*, const char*, unsigned long, const void*) noexcept;
@@ -123,6 +125,22 @@ Result<void> mount_shifted(const fs::path& source, const fs::path& target, uint3
                 MOVE_MOUNT_F_EMPTY_PATH) != 0)
     return fail_errno("mount " + target.string(), errno);
   return {};
+}
+
+Result<void> keep_in_memory(const fs::path& folder) {
+  struct statfs found {};
+  if (::statfs(folder.c_str(), &found) != 0) return fail_errno("look at " + folder.string(), errno);
+  if (found.f_type == TMPFS_MAGIC) return {};
+  if (::mount("mizan", folder.c_str(), "tmpfs", kNoSuid | kNoDev, "mode=0711,size=512m") != 0)
+    return fail_errno("mount a tmpfs on " + folder.string(), errno);
+  return {};
+}
+
+Result<void> let_go(const fs::path& folder) {
+  MIZAN_TRY(mounts, read_file("/proc/self/mounts", 64 << 20));
+  std::string ours = "\nmizan " + folder.string() + " tmpfs ";
+  if (mounts.find(ours) == mounts.npos) return {};
+  return unmount(folder);
 }
 
 Result<void> unmount(const fs::path& target) {

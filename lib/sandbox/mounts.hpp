@@ -23,6 +23,10 @@ Result<void> mount_overlay(const fs::path& lower, const fs::path& upper, const f
 Result<void> mount_shifted(const fs::path& source, const fs::path& target, uint32_t base,
                            uint32_t count);
 
+/// Makes sure that what is written in `folder` stays in memory: mounts a tmpfs there unless it lies
+/// on one already.
+Result<void> keep_in_memory(const fs::path& folder);
+
 /// Takes away whatever is mounted on `target`, however often; nothing there is fine. A mount in use
 /// is detached: it goes when its last user does.
 Result<void> unmount(const fs::path& target);

@@ -72,9 +72,15 @@ struct Sandbox::Impl {
 
   explicit Impl(Options given)
       : options(std::move(given)),
-        claims(options.claims_folder),
+        claims(options.claims_folder / "claims"),
         images(options.state_folder / "images", options.image_bytes_max),
         pool(disks(), options.pool_disks, options.pool_disk_bytes) {}
+  ~Impl() {
+    // The tmpfs that keep_in_memory() may have mounted stays as long as a job needs it.
+    if (lock && names_in(options.run_folder / "jobs").empty()) (void)let_go(options.run_folder);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   fs::path disks() const { return options.state_folder / "disks"; }
   fs::path host_root() const { return options.state_folder / "host-root"; }
@@ -98,6 +104,7 @@ Result<void> Sandbox::Impl::set_up() {
     return fail(ErrorCode::conflict, "another agent uses the folder " + state.string());
   for (const char* name : {"jobs", "disks", "images"}) MIZAN_CHECK(make_folder(state / name, 0700));
   MIZAN_CHECK(make_folder(run, 0711));
+  MIZAN_CHECK(keep_in_memory(run));
   MIZAN_CHECK(make_folder(run / "jobs", 0711));
   MIZAN_CHECK(make_folder(run / "s", 0700));
   MIZAN_CHECK(make_folder(run / "runtime", 0711));
@@ -116,6 +123,7 @@ Result<Sandbox> Sandbox::open(Options options) {
     name.add(options.state_folder.c_str(), options.state_folder.native().size());
     options.run_folder = options.claims_folder / name.finish().substr(0, 16);
   }
+  MIZAN_CHECK(make_folder(options.claims_folder, 0711));
   MIZAN_CHECK(check_folders(options));
   auto impl = std::make_unique<Impl>(std::move(options));
   impl->capabilities = probe(impl->options);
@@ -310,6 +318,10 @@ Result<void> Sandbox::kill(const std::string& id) {
   return {};
 }
 
+fs::path Sandbox::bundle_path(const std::string& id) const {
+  return impl_->files(id).run;
+}
+
 fs::path Sandbox::log_path(const std::string& id) const {
   return impl_->files(id).log();
 }
@@ -360,7 +372,7 @@ Result<void> Sandbox::destroy(const std::string& id) {
   MIZAN_CHECK(impl_->end_processes(files, record));
   MIZAN_CHECK(unmount(files.root()));
   MIZAN_CHECK(unmount(files.lower()));
-  if (!record.disk.empty()) MIZAN_CHECK(remove_disk(impl_->disks(), record.disk));
+  if (!record.disk.empty()) MIZAN_CHECK(impl_->pool.give_back(record.disk));
   for (const auto& name : names_in(files.sockets))
     if (fs::read_symlink(files.sockets / name, error) == files.run)
       ::unlink((files.sockets / name).c_str());

@@ -21,10 +21,11 @@ struct Options {
   /// Disks, unpacked images, logs and the jobs' state, on a file system with room for the disks.
   /// Made 0711 if absent. One agent at a time owns it.
   std::filesystem::path state_folder;
-  /// Bundles (they hold the jobs' environment) and the runtime's own state: a tmpfs, so that
-  /// secrets never reach a disk and nothing waits for fsync. Empty: "run" beneath state_folder.
+  /// Bundles (they hold the jobs' environment) and the runtime's own state. If it is on no tmpfs
+  /// one is mounted there, so that secrets never reach a disk and nothing waits for fsync; it goes
+  /// with the last job and the agent. Empty: a folder of its own beneath claims_folder.
   std::filesystem::path run_folder;
-  /// Claims on user ids and CPUs that all agents of the machine share; gone after a restart.
+  /// Claims on user ids and CPUs that all agents of the machine share.
   std::filesystem::path claims_folder = "/run/mizan";
   std::string runtime;  ///< path of runc or crun; empty: whichever works here
   /// Disks kept formatted and mounted, so that prepare() need not wait 25 ms for one. Only a job
@@ -87,7 +88,7 @@ struct Found {
 /// overlap. All calls block, for about the time that each one states. Never throws.
 class Sandbox {
  public:
-  /// Makes the folders and the seccomp list; starts a thread that keeps the pool of disks full.
+  /// Makes the folders and the seccomp list (20 to 40 ms).
   /// Fails with the sentences of Capabilities::missing if the machine cannot run jobs.
   static Result<Sandbox> open(Options options);
   Sandbox(Sandbox&&) noexcept;
@@ -99,7 +100,7 @@ class Sandbox {
 
   /// What is found of earlier lives of the agent: whole jobs are listed, half-made and
   /// half-destroyed ones removed, disks and claims that belong to nobody given back. Call it once,
-  /// before anything else.
+  /// before anything else; it also starts the thread that fills the pool and deletes used disks.
   Result<std::vector<Found>> recover();
   /// The ids of the jobs that are there, in order.
   std::vector<std::string> list() const;
@@ -131,9 +132,14 @@ class Sandbox {
   /// The job's files, for reading outputs and checkpoints, while it runs or after its end.
   Result<OutputTree> outputs(const std::string& id) const;
 
-  /// Kills what still runs and removes every trace: mounts, disk, bundle, log, cgroup, claims.
-  /// 20 to 40 ms. Does nothing, successfully, for an id that is not there.
+  /// Kills what still runs and removes every trace: mounts, bundle, log, cgroup, claims, and soon
+  /// after the disk's file, in the pool's thread. 20 to 40 ms. Does nothing, successfully, for an
+  /// id that is not there.
   Result<void> destroy(const std::string& id);
+
+  /// The folder of the job's config.json; its root is mounted beside it. To run the same bundle by
+  /// hand, copy config.json with another cgroupsPath into a folder of mode 0711.
+  std::filesystem::path bundle_path(const std::string& id) const;
 
   /// Blocks until the pool is full or the deadline passes (for benchmarks and tests).
   bool wait_for_pool(uint64_t timeout_ms);

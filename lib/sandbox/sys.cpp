@@ -64,13 +64,17 @@ Result<void> make_folder(const fs::path& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
     if (errno != ENOENT || !path.has_parent_path())
       return fail_errno("make " + path.string(), errno);
-    MIZAN_CHECK(make_folder(path.parent_path(), 0755));
+    std::error_code error;
+    if (!fs::exists(path.parent_path(), error)) MIZAN_CHECK(make_folder(path.parent_path(), 0755));
     if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
       return fail_errno("make " + path.string(), errno);
   }
   struct stat st {};
   if (::stat(path.c_str(), &st) != 0) return fail_errno("make " + path.string(), errno);
   if (!S_ISDIR(st.st_mode)) return fail_errno("make " + path.string(), ENOTDIR);
+  // What the umask took away, or an earlier life of the agent left.
+  if ((st.st_mode & 07777) != mode && ::chmod(path.c_str(), mode) != 0)
+    return fail_errno("make " + path.string(), errno);
   return {};
 }
 

@@ -25,7 +25,7 @@ Result<std::string> read_file(const fs::path& path, uint64_t bytes_max = 1 << 20
 /// Replaces `path` in one step (a file beside it, then rename). Not synced: these files tell about
 /// processes and mounts, which do not outlive the machine's run either.
 Result<void> write_file(const fs::path& path, std::string_view text, mode_t mode = 0600);
-/// Makes the folder and its parents (0755 those); an existing one gets `mode`.
+/// Makes the folder and its parents (0755 those); an existing one gets `mode`, too.
 Result<void> make_folder(const fs::path& path, mode_t mode);
 /// Removes a tree without following links or crossing into another file system. Nothing there is
 /// fine.

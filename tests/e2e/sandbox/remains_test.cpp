@@ -37,7 +37,7 @@ TEST_F(RemainsTest, DaemonsEndWithTheJob) {
   EXPECT_EQ(outcome.value("daemon"), "up");
   EXPECT_TRUE(wait_until([&] { return processes_with("attacker\0daemon").empty(); }));
   ASSERT_TRUE(box().destroy(job.id));
-  EXPECT_FALSE(anything_left(job.id));
+  EXPECT_TRUE(wait_until([&] { return !anything_left(job.id); }));
 }
 
 TEST_F(RemainsTest, DaemonsEndWithAKill) {
@@ -49,7 +49,7 @@ TEST_F(RemainsTest, DaemonsEndWithAKill) {
   ASSERT_TRUE(box().kill(job.id));
   EXPECT_EQ(wait_exit(job.id).exit_code, 137);
   ASSERT_TRUE(box().destroy(job.id));
-  EXPECT_FALSE(anything_left(job.id));
+  EXPECT_TRUE(wait_until([&] { return !anything_left(job.id); }));
 }
 
 TEST_F(RemainsTest, AKilledMonitorEndsTheJob) {
@@ -69,7 +69,7 @@ TEST_F(RemainsTest, AKilledMonitorEndsTheJob) {
   EXPECT_TRUE(wait_until([&] { return !identify(init); }));
   EXPECT_EQ(box().state(job.id)->ran_ms, state.ran_ms);  // the bill stands still
   ASSERT_TRUE(box().destroy(job.id));
-  EXPECT_FALSE(anything_left(job.id));
+  EXPECT_TRUE(wait_until([&] { return !anything_left(job.id); }));
 }
 
 TEST_F(RemainsTest, OutputsAreReadWithoutBeingLedAstray) {
@@ -190,7 +190,7 @@ TEST_F(RemainsTest, AnotherRunOfTheMachineIsSaid) {
   EXPECT_EQ(wait_exit(job.id).reason, EndReason::machine_restarted);
   EXPECT_EQ(box().outputs(job.id).error().code, ErrorCode::unavailable);
   ASSERT_TRUE(box().destroy(job.id));
-  EXPECT_FALSE(anything_left(job.id));
+  EXPECT_TRUE(wait_until([&] { return !anything_left(job.id); }));
 }
 
 /// Runs `act` in a child that is killed with SIGKILL after `delay_us`; true if it got to its end.
