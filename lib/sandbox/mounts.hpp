@@ -26,6 +26,8 @@ Result<void> mount_shifted(const fs::path& source, const fs::path& target, uint3
 /// Makes sure that what is written in `folder` stays in memory: mounts a tmpfs there unless it lies
 /// on one already.
 Result<void> keep_in_memory(const fs::path& folder);
+/// Takes away the tmpfs that keep_in_memory mounted there, and nothing else.
+Result<void> let_go(const fs::path& folder);
 
 /// Takes away whatever is mounted on `target`, however often; nothing there is fine. A mount in use
 /// is detached: it goes when its last user does.
