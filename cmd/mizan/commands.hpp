@@ -12,8 +12,10 @@ using AddCommand = void (*)(CLI::App& app, Context& context);
 
 void add_account(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
+void add_demo(CLI::App& app, Context& context);
 void add_get(CLI::App& app, Context& context);
 void add_join(CLI::App& app, Context& context);
+void add_journal(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
 void add_logs(CLI::App& app, Context& context);
 void add_offers(CLI::App& app, Context& context);
@@ -25,7 +27,7 @@ void add_stop(CLI::App& app, Context& context);
 
 // In the order of `mizan --help`.
 inline constexpr std::initializer_list<AddCommand> kCommands = {
-    add_join, add_key,  add_account, add_offers, add_plan,    add_run,
-    add_ps,   add_logs, add_get,     add_stop,   add_receipt, add_credential};
+    add_join, add_key, add_account, add_offers,  add_plan,    add_run,  add_ps,
+    add_logs, add_get, add_stop,    add_receipt, add_journal, add_demo, add_credential};
 
 }  // namespace mizan::cli

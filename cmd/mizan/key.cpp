@@ -15,6 +15,9 @@
 namespace mizan::cli {
 namespace {
 
+// Nobody guesses 32 random bytes, however little a guess costs.
+constexpr ScryptCost kLightCost{.n = 4096};
+
 json::object key_json(const KeyEntry& entry) {
   return {
       {"name", entry.name}, {"address", to_checksum(entry.address)}, {"file", entry.file.string()}};
@@ -99,11 +102,12 @@ Result<int> lock(const Context& context) {
   return print_key(context, entry);
 }
 
-Result<int> create(const Context& context, const std::string& name) {
+Result<int> create(const Context& context, const std::string& name, bool light) {
   MIZAN_TRY(passphrase, read_passphrase(context, "A passphrase for the new key: ", true));
   if (passphrase.empty())
     return fail(ErrorCode::invalid_argument, "an empty passphrase protects nothing: choose one");
-  auto entry = store_key(context.home, name, SecretKey::generate(), passphrase);
+  auto entry = store_key(context.home, name, SecretKey::generate(), passphrase,
+                         light ? kLightCost : ScryptCost{});
   wipe(passphrase);
   if (!entry) return fail(std::move(entry).error());
   return print_key(context, *entry);
@@ -147,10 +151,13 @@ void add_key(CLI::App& app, Context& context) {
   key.require_subcommand(1);
   static std::string name = "default", lifetime = "8h";
   static fs::path file, out;
+  static bool light = false;
 
   auto& create_command = *key.add_subcommand("new", "Make a key, encrypted under a passphrase");
   create_command.add_option("name", name, "Its name")->capture_default_str();
-  on_run(create_command, context, [&context] { return create(context, name); });
+  create_command.add_flag("--light", light,
+                          "For a service whose passphrase is long and random: opens at once");
+  on_run(create_command, context, [&context] { return create(context, name, light); });
 
   auto& list_command = *key.add_subcommand("list", "The keys of this home");
   on_run(list_command, context, [&context] { return list(context); });

@@ -2,7 +2,7 @@
 
 #include "codec/json_fields.hpp"
 #include "crypto/address.hpp"
-#include "crypto/hash.hpp"
+#include "mizan/settings.hpp"
 
 #include <fmt/format.h>
 
@@ -151,12 +151,9 @@ Result<ReceiptBundle> read_receipt(const boost::json::value& value) {
 std::vector<ReceiptFinding> check_receipt(const ReceiptBundle& bundle,
                                           const std::optional<Hash32>& expected_exchange) {
   Findings findings;
-  Bytes preimage;
-  for (const ByteView part : {as_bytes("mizan-exchange"), bundle.identity.view()})
-    preimage.insert(preimage.end(), part.begin(), part.end());
   findings.rule(
       fmt::format("exchange {} is that of its identity key", hex0x(bundle.exchange_id.view())),
-      keccak256(preimage) == bundle.exchange_id, "it is another's");
+      exchange_id_of(bundle.identity) == bundle.exchange_id, "it is another's");
   if (expected_exchange)
     findings.rule("it is the exchange that you trust", *expected_exchange == bundle.exchange_id,
                   "you trust " + hex0x(expected_exchange->view()));
