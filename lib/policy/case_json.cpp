@@ -84,6 +84,7 @@ class CaseReader {
           return text;
         });
   }
+  static Result<Fact<EndUse>> end_use(const json::value* value, const std::string& path);
   static tl::unexpected<Error> unknown(Path path, std::string_view what, const std::string& word,
                                        const std::vector<std::string>& known);
 
@@ -106,6 +107,14 @@ tl::unexpected<Error> CaseReader::unknown(Path path, std::string_view what, cons
   auto error = bad_field(path, text);
   if (near) error.value().details["nearest"] = *near;
   return error;
+}
+
+// "unknown" is a word for it.
+Result<Fact<EndUse>> CaseReader::end_use(const json::value* value, const std::string& path) {
+  MIZAN_TRY(raw, raw_fact(value, path));
+  if (raw.value != nullptr && raw.value->is_string() && raw.value->get_string() == "unknown")
+    return Fact<EndUse>{};
+  return word<EndUse>(value, path, "an end use", kEndUseWords);
 }
 
 Result<Item> CaseReader::item(const json::value& value, const std::string& path) const {
@@ -265,10 +274,7 @@ Result<Case> CaseReader::read(const json::value& value, const std::string& path)
                                        [this](const json::value& raw, Path where) {
                                          return item(raw, std::string(where));
                                        }));
-  const json::value* end_use = in.find("end_use");
-  if (end_use != nullptr && end_use->is_string() && end_use->get_string() == "unknown")
-    end_use = nullptr;
-  MIZAN_TRY(use, word<EndUse>(end_use, in.path("end_use"), "an end use", kEndUseWords));
+  MIZAN_TRY(use, end_use(in.find("end_use"), in.path("end_use")));
   MIZAN_TRY(units, count(in, "units", 1'000'000'000));
   MIZAN_TRY(group_units, count(in, "group_units", 1'000'000'000'000));
   MIZAN_TRY(work, count(in, "training_work", INT64_MAX));
