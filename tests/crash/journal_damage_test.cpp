@@ -38,7 +38,7 @@ Sample make_sample(bool last_is_acknowledged) {
   {
     auto journal = open_journal(*env);
     EXPECT_TRUE(journal.has_value()) << journal.error().message;
-    for (const uint64_t n : {3, 4}) EXPECT_TRUE(append_numbered(**journal, n).has_value());
+    for (const uint64_t n : {3u, 4u}) EXPECT_TRUE(append_numbered(**journal, n).has_value());
     sample.without_last = content_of(**journal).value();
     const FaultDisk::Image before = disk->live();
     EXPECT_TRUE(append_numbered(**journal, 5).has_value());

@@ -236,7 +236,7 @@ TEST_F(OnDisk, AMissingParentFolderIsNamed) {
   EXPECT_NE(opened.error().message.find(folder_), std::string::npos);
 }
 
-// A million records in groups, over many flushes: what compaction moves and prune drops.
+// Over many flushes: what compaction moves and prune drops.
 TEST_F(OnDisk, SurvivesFlushesCompactionsAndPrunes) {
   const std::string text(1000, 'x');
   const std::vector<ByteView> records(64, as_bytes(text));
