@@ -13,6 +13,7 @@ using AddCommand = void (*)(CLI::App& app, Context& context);
 void add_account(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
+void add_exchange(CLI::App& app, Context& context);
 void add_get(CLI::App& app, Context& context);
 void add_join(CLI::App& app, Context& context);
 void add_journal(CLI::App& app, Context& context);
@@ -21,13 +22,15 @@ void add_logs(CLI::App& app, Context& context);
 void add_offers(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_ps(CLI::App& app, Context& context);
+void add_provider(CLI::App& app, Context& context);
 void add_receipt(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);
 
 // In the order of `mizan --help`.
 inline constexpr std::initializer_list<AddCommand> kCommands = {
-    add_join, add_key, add_account, add_offers,  add_plan,    add_run,  add_ps,
-    add_logs, add_get, add_stop,    add_receipt, add_journal, add_demo, add_credential};
+    add_join,    add_key,      add_account, add_offers,    add_plan,    add_run,
+    add_ps,      add_logs,     add_get,     add_stop,      add_receipt, add_provider,
+    add_journal, add_exchange, add_demo,    add_credential};
 
 }  // namespace mizan::cli

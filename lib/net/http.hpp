@@ -46,6 +46,10 @@ class FileRange {
   int descriptor() const { return descriptor_; }
   uint64_t offset() const { return offset_; }
   uint64_t length() const { return length_; }
+  void narrow(uint64_t offset, uint64_t length) {
+    offset_ = offset;
+    length_ = length;
+  }
 
  private:
   int descriptor_ = -1;

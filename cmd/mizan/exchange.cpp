@@ -1,0 +1,81 @@
+// mizan exchange: the market, its API and its settlement in one process.
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/address.hpp"
+#include "mizan/commands.hpp"
+#include "mizan/files.hpp"
+#include "mizan/print.hpp"
+#include "service/program.hpp"
+
+#include <fmt/format.h>
+
+namespace mizan::cli {
+namespace {
+
+struct Options {
+  fs::path config;
+  std::string listen;
+  fs::path state_dir;
+  std::string operator_address;
+  std::optional<uint16_t> fee_bps;
+};
+
+/// The file's configuration with the flags over it; without a file, the flags alone.
+Result<service::ExchangeConfig> read_config(const Options& options) {
+  constexpr size_t kMostBytes = 64 * 1024;
+  service::ExchangeConfig config;
+  if (!options.config.empty()) {
+    MIZAN_TRY(text, read_small_file(options.config, kMostBytes));
+    std::error_code ignored;
+    auto parsed =
+        service::parse_exchange_config(text, fs::absolute(options.config, ignored).parent_path());
+    if (!parsed) {
+      Error error = std::move(parsed).error();
+      error.message = options.config.string() + ": " + error.message;
+      return fail(std::move(error));
+    }
+    config = *std::move(parsed);
+  }
+  if (!options.listen.empty()) MIZAN_CHECK(service::read_listen(options.listen, config.server));
+  if (!options.state_dir.empty()) config.service.state = options.state_dir;
+  if (!options.operator_address.empty()) {
+    MIZAN_TRY(address, parse_address(options.operator_address));
+    config.service.operator_ = address;
+  }
+  if (options.fee_bps) config.service.fee_bps = *options.fee_bps;
+  if (config.service.state.empty() || config.service.operator_.is_zero())
+    return fail(ErrorCode::invalid_argument,
+                "give --config FILE, or at least --state-dir FOLDER and --operator ADDRESS");
+  return config;
+}
+
+Result<int> exchange(const Context& context, const Options& options) {
+  MIZAN_TRY(config, read_config(options));
+  MIZAN_CHECK(service::run_exchange(
+      config, service::stderr_sink(), [&context](const service::Ready& ready) {
+        const Terminal terminal(stdout, context.no_color);
+        if (context.json)
+          print_json(boost::json::object{{"url", ready.url},
+                                         {"id", hex0x(ready.id.view())},
+                                         {"identity", to_checksum(ready.identity)}});
+        else
+          terminal.write(fmt::format("mizan exchange {} ready at {}\n",
+                                     hex0x(ready.id.view()).substr(0, 10), ready.url));
+        std::fflush(stdout);
+      }));
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_exchange(CLI::App& app, Context& context) {
+  auto& command = *app.add_subcommand("exchange", "Run an exchange: market, API and settlement");
+  static Options options;
+  command.add_option("--config", options.config, "exchange.yaml");
+  command.add_option("--listen", options.listen, "IP address and port; port 0 takes any free one");
+  command.add_option("--state-dir", options.state_dir, "Keys, journal, logs and artifacts");
+  command.add_option("--operator", options.operator_address, "Who grants balances");
+  command.add_option("--fee-bps", options.fee_bps, "Fee in hundredths of a per cent");
+  on_run(command, context, [&context] { return exchange(context, options); });
+}
+
+}  // namespace mizan::cli

@@ -1,0 +1,270 @@
+#include "service/agent_hub.hpp"
+
+#include "codec/base64.hpp"
+#include "codec/json_fields.hpp"
+#include "crypto/address.hpp"
+#include "service/agent_messages.hpp"
+#include "service/wire.hpp"
+
+namespace mizan::service {
+
+using exchange::Exchange;
+using exchange::Lease;
+using exchange::LeaseState;
+
+namespace {
+
+/// How long a provider has to accept, and what is left at least to one whose match is told again: a
+/// match that is still there can still be accepted, since a Resume renews its time.
+constexpr uint64_t kAcceptMs = 10'000;
+constexpr uint64_t kAcceptAgainMs = 2'000;
+
+/// A message's own fields are read by `read`; "type" and "id" are every message's.
+struct Incoming {
+  Incoming(const json::value& value) : reader(value, "message") {
+    reader.required("type", type);
+    uint64_t number = 0;
+    if (reader.optional("id", number)) id = number;
+  }
+  ObjectReader reader;
+  std::string type;
+  std::optional<uint64_t> id;
+};
+
+}  // namespace
+
+class AgentHub::Session final : public net::SocketHandler,
+                                public std::enable_shared_from_this<Session> {
+ public:
+  Session(AgentHub& hub, const Address& provider)
+      : hub_(hub), context_(hub.context_), provider_(provider) {}
+
+  void on_open(std::shared_ptr<net::Socket> socket) override {
+    socket_ = socket;
+    ++context_.agents;
+    context_.parts.log.info("agent_connected", {{"provider", to_checksum(provider_)}});
+    // Nothing is applied while the exchange is read: every event is either in the welcome or is
+    // told after it.
+    context_.state.read([&](const Exchange& core) {
+      {
+        const std::lock_guard lock(hub_.mutex_);
+        auto& current = hub_.sockets_[provider_];
+        if (current) current->close("another agent of this provider connected");
+        current = socket;
+      }
+      welcome(core);
+    });
+  }
+
+  void on_text(std::string text, std::function<void()> done) override {
+    context_.parts.pool.post([self = shared_from_this(), text = std::move(text), done] {
+      self->take(text);
+      done();
+    });
+  }
+
+  void on_close(const Error& reason) override {
+    if (!socket_) return;  // never opened
+    --context_.agents;
+    context_.parts.log.info("agent_gone",
+                            {{"provider", to_checksum(provider_)}, {"reason", reason.message}});
+    const std::lock_guard lock(hub_.mutex_);
+    const auto place = hub_.sockets_.find(provider_);
+    if (place != hub_.sockets_.end() && place->second == socket_) hub_.sockets_.erase(place);
+  }
+
+ private:
+  void welcome(const Exchange& core) {
+    const ExchangeKeys& keys = context_.parts.keys;
+    socket_->send(welcome_message(core, provider_, context_.time.now(), keys,
+                                  [this](const LeaseId& id) { return context_.logs.size(id); }));
+    // What the agent may have missed; it knows what it has seen by the lease's id.
+    for (const Lease* lease : core.live_leases_of(provider_)) {
+      if (lease->closing) continue;
+      if (lease->state == LeaseState::matched)
+        socket_->send(
+            match_message(*lease, UnixMs{std::max(lease->matched_at.ms + kAcceptMs,
+                                                  context_.time.now().ms + kAcceptAgainMs)}));
+      if (lease->state == LeaseState::funded) socket_->send(funded_message(*lease, keys));
+      if (lease->stopped_at.ms != 0) socket_->send(stop_message(lease->id, "buyer_stopped"));
+    }
+  }
+
+  void take(const std::string& text) {
+    std::optional<uint64_t> id;
+    Result<void> taken;
+    try {
+      taken = dispatch(text, id);
+    } catch (const std::exception&) {
+      taken = fail(ErrorCode::internal, "the exchange could not handle this message");
+    }
+    if (!taken) refuse(id, taken.error());
+  }
+
+  void refuse(const std::optional<uint64_t>& id, const Error& error) {
+    ++context_.refusals;
+    socket_->send(error_message(id, error));
+  }
+
+  Result<void> dispatch(const std::string& text, std::optional<uint64_t>& id) {
+    MIZAN_TRY(value, parse_json(text, {}, "the message"));
+    Incoming in(value);
+    id = in.id;
+    if (in.reader.failed()) return in.reader.finish();
+    if (in.type == "ask") return ask(in);
+    if (in.type == "heartbeat") return heartbeat(in);
+    if (in.type == "accept") return accept(in);
+    if (in.type == "reject") return reject(in);
+    if (in.type == "log") return log(in);
+    if (in.type == "close") return close(in);
+    return bad_field("type", "unknown message type");
+  }
+
+  Result<void> own(const Address& named, const char* field) const {
+    if (named == provider_) return {};
+    return bad_field(field, "names another provider than the one that is connected",
+                     ErrorCode::forbidden);
+  }
+
+  Result<void> ask(Incoming& in) {
+    exchange::PlaceAsk command;
+    json::value attributes;
+    in.reader.required("ask", command.ask);
+    in.reader.required("attributes", attributes);
+    in.reader.required("signature", command.signature);
+    MIZAN_CHECK(in.reader.finish());
+    MIZAN_CHECK(own(command.ask.provider, "ask.provider"));
+    MIZAN_TRY(canonical, canonical_json(attributes));
+    command.attributes = std::move(canonical);
+    return submit(in.id, std::move(command));
+  }
+
+  Result<void> heartbeat(Incoming& in) {
+    exchange::Heartbeat command;
+    in.reader.required("heartbeat", command.heartbeat);
+    in.reader.required("signature", command.signature);
+    MIZAN_CHECK(in.reader.finish());
+    MIZAN_CHECK(own(command.heartbeat.provider, "heartbeat.provider"));
+    return submit(in.id, std::move(command));
+  }
+
+  Result<void> accept(Incoming& in) {
+    exchange::Accept command;
+    in.reader.required("terms", command.terms);
+    in.reader.required("signature", command.signature);
+    MIZAN_CHECK(in.reader.finish());
+    MIZAN_CHECK(own(command.terms.provider, "terms.provider"));
+    return submit(in.id, std::move(command));
+  }
+
+  Result<void> reject(Incoming& in) {
+    exchange::Reject command;
+    in.reader.required("lease", command.lease);
+    in.reader.required("code", command.code);
+    in.reader.required("message", command.message);
+    MIZAN_CHECK(in.reader.finish());
+    command.provider = provider_;
+    return submit(in.id, std::move(command));
+  }
+
+  Result<void> log(Incoming& in) {
+    LeaseId lease;
+    uint64_t offset = 0;
+    std::string data;
+    in.reader.required("lease", lease);
+    in.reader.required("offset", offset);
+    in.reader.required("data", data);
+    MIZAN_CHECK(in.reader.finish());
+    auto bytes = parse_base64(data);
+    if (!bytes) return bad_field("data", bytes.error().message);
+    MIZAN_CHECK(own_lease(lease));
+    MIZAN_TRY(size, context_.logs.append(lease, offset, *bytes));
+    socket_->send(log_ok_message(lease, size));
+    if (in.id) reply(*in.id, {});
+    hub_.streams_.log_grew(lease);
+    return {};
+  }
+
+  Result<void> close(Incoming& in) {
+    exchange::Close command;
+    in.reader.required("close", command.close);
+    in.reader.required("signature", command.signature);
+    MIZAN_CHECK(in.reader.finish());
+    MIZAN_CHECK(own_lease(command.close.lease));
+    // The agent lets go of the log after this: it has to be on the disk.
+    MIZAN_CHECK(context_.logs.sync(command.close.lease));
+    return submit(in.id, std::move(command));
+  }
+
+  Result<void> own_lease(const LeaseId& id) const {
+    return context_.state.read([&](const Exchange& core) -> Result<void> {
+      const Lease* lease = core.find_lease(id);
+      if (lease == nullptr || lease->terms.provider != provider_)
+        return fail(Error{ErrorCode::not_found, "you have no lease " + hex0x(id.view()), {}}.with(
+            "field", "lease"));
+      return {};
+    });
+  }
+
+  Result<void> submit(const std::optional<uint64_t>& id, exchange::Command command) {
+    MIZAN_CHECK(context_.verify(command));
+    context_.sequencer.submit(std::move(command), std::nullopt,
+                              [self = shared_from_this(), id](const Result<Applied>& applied) {
+                                if (!applied) return self->refuse(id, applied.error());
+                                const auto& answer = applied->outcome.answer;
+                                if (!answer) return self->refuse(id, answer.error());
+                                if (!id) return;
+                                json::object out;
+                                if (!answer->order.is_zero()) out["order"] = to_json(answer->order);
+                                add_acknowledgement(out, applied->sequence, *applied->sealed);
+                                self->reply(*id, std::move(out));
+                              });
+    return {};
+  }
+
+  void reply(uint64_t id, json::object fields) {
+    fields["type"] = "reply";
+    fields["id"] = id;
+    socket_->send(json_text(fields));
+  }
+
+  AgentHub& hub_;
+  Context& context_;
+  const Address provider_;
+  std::shared_ptr<net::Socket> socket_;  ///< set before the first message
+};
+
+std::shared_ptr<net::SocketHandler> AgentHub::open(const Address& provider) {
+  return std::make_shared<Session>(*this, provider);
+}
+
+void AgentHub::send(const Address& provider, const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  const auto place = sockets_.find(provider);
+  if (place != sockets_.end()) place->second->send(text);
+}
+
+void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
+  const auto lease_of = [&](const LeaseId& id) { return exchange.find_lease(id); };
+  const ExchangeKeys& keys = context_.parts.keys;
+  if (const auto* matched = std::get_if<exchange::Matched>(&event)) {
+    if (const Lease* lease = lease_of(matched->lease))
+      send(matched->provider, match_message(*lease, matched->accept_by));
+  } else if (const auto* funded = std::get_if<exchange::Funded>(&event)) {
+    if (const Lease* lease = lease_of(funded->lease))
+      send(funded->provider, funded_message(*lease, keys));
+  } else if (const auto* vouchered = std::get_if<exchange::Vouchered>(&event)) {
+    send(vouchered->provider,
+         voucher_message({vouchered->lease, vouchered->cumulative.nano}, vouchered->signature));
+  } else if (const auto* stop = std::get_if<exchange::StopRequested>(&event)) {
+    send(stop->provider, stop_message(stop->lease, stop->reason));
+  } else if (const auto* closed = std::get_if<exchange::LeaseClosed>(&event)) {
+    if (const Lease* lease = lease_of(closed->lease))
+      send(closed->provider, closed_message(*lease, keys));
+  } else if (const auto* undone = std::get_if<exchange::LeaseUndone>(&event)) {
+    if (const Lease* lease = lease_of(undone->lease))
+      send(undone->provider, closed_message(*lease, keys));
+  }
+}
+
+}  // namespace mizan::service

@@ -1,0 +1,32 @@
+// The agents' channel: one connected agent a provider.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "net/socket.hpp"
+#include "service/context.hpp"
+#include "service/lease_streams.hpp"
+
+namespace mizan::service {
+
+/// The agents that are connected, and what they are told. docs/PROTOCOL.md has the messages.
+class AgentHub {
+ public:
+  AgentHub(Context& context, LeaseStreams& streams) : context_(context), streams_(streams) {}
+
+  /// The handler of the socket of `provider`'s agent, who is authenticated. It takes the place of a
+  /// connection that the provider had before.
+  std::shared_ptr<net::SocketHandler> open(const Address& provider);
+  /// On the sequencer's thread, with the exchange held: tells the agent concerned.
+  void tell(const exchange::Event& event, const exchange::Exchange& exchange);
+
+ private:
+  class Session;
+  void send(const Address& provider, const std::string& text);
+
+  Context& context_;
+  LeaseStreams& streams_;
+  std::mutex mutex_;
+  std::map<Address, std::shared_ptr<net::Socket>> sockets_;
+};
+
+}  // namespace mizan::service

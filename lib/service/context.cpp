@@ -1,0 +1,16 @@
+#include "service/context.hpp"
+
+#include "exchange/verify.hpp"
+
+namespace mizan::service {
+
+Result<void> Context::verify(const exchange::Command& command) const {
+  // Recovering a signer takes 100 us: only what needs the lease's record holds the lock so long.
+  const bool needs_state = std::holds_alternative<exchange::Close>(command) ||
+                           std::holds_alternative<exchange::RequestClose>(command);
+  if (!needs_state) return exchange::verify(command, state.unlocked());
+  return state.read(
+      [&](const exchange::Exchange& core) { return exchange::verify(command, core); });
+}
+
+}  // namespace mizan::service

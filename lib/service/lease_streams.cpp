@@ -1,0 +1,137 @@
+#include "service/lease_streams.hpp"
+
+#include "codec/base64.hpp"
+#include "codec/json_fields.hpp"
+#include "service/wire.hpp"
+
+namespace mizan::service {
+namespace {
+
+// Of the log in one message: small enough to arrive soon, large enough to be cheap.
+constexpr size_t kPiece = 48 << 10;
+
+std::string lease_message(const char* type, const exchange::Lease& lease, uint64_t log_bytes) {
+  return json_text(json::object{{"type", type}, {"lease", lease_json(lease, log_bytes)}});
+}
+
+}  // namespace
+
+/// One follower. A log piece is sent when the one before has gone, so that a long log waits for its
+/// reader instead of filling the queue.
+class LeaseStreams::Stream final : public net::SocketHandler,
+                                   public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(LeaseStreams& streams, const LeaseId& lease, uint64_t offset)
+      : streams_(streams), lease_(lease), offset_(offset) {}
+
+  void on_open(std::shared_ptr<net::Socket> socket) override {
+    ++streams_.context_.streams;
+    {
+      const std::lock_guard lock(mutex_);
+      socket_ = std::move(socket);
+    }
+    {
+      const std::lock_guard lock(streams_.mutex_);
+      streams_.streams_.emplace(lease_, weak_from_this());
+    }
+    // Registered first: a change from now on comes by lease_changed, one before is read here.
+    streams_.context_.state.read([&](const exchange::Exchange& core) {
+      if (const exchange::Lease* lease = core.find_lease(lease_)) show(*lease);
+    });
+    pump();
+  }
+  void on_text(std::string, std::function<void()> done) override { done(); }
+  void on_close(const Error&) override {
+    --streams_.context_.streams;
+    {
+      const std::lock_guard lock(mutex_);
+      socket_.reset();
+    }
+    const std::lock_guard lock(streams_.mutex_);
+    const auto [first, last] = streams_.streams_.equal_range(lease_);
+    for (auto place = first; place != last; ++place)
+      if (place->second.lock().get() == this) {
+        streams_.streams_.erase(place);
+        break;
+      }
+  }
+
+  void show(const exchange::Lease& lease) {
+    const uint64_t log_bytes = streams_.context_.logs.size(lease_);
+    const std::lock_guard lock(mutex_);
+    if (!socket_ || !closed_.empty()) return;
+    if (lease.over())
+      closed_ = lease_message("closed", lease, log_bytes);
+    else
+      socket_->send(lease_message("lease", lease, log_bytes));
+  }
+
+  /// Sends the log's next piece, or, once all of it went and the lease is over, the end.
+  void pump() {
+    const std::lock_guard lock(mutex_);
+    if (!socket_ || sending_) return;
+    const auto data = streams_.context_.logs.read(lease_, offset_, kPiece);
+    if (!data) {
+      socket_->close(data.error().message);
+      socket_.reset();
+      return;
+    }
+    if (!data->empty()) {
+      sending_ = true;
+      const std::string text = json_text(
+          json::object{{"type", "log"}, {"offset", offset_}, {"data", base64(as_bytes(*data))}});
+      offset_ += data->size();
+      socket_->send(text, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->sent();
+      });
+      return;
+    }
+    if (closed_.empty()) return;
+    socket_->send(closed_);
+    socket_->close("the lease is over");
+    socket_.reset();
+  }
+
+ private:
+  void sent() {
+    {
+      const std::lock_guard lock(mutex_);
+      sending_ = false;
+    }
+    pump();
+  }
+
+  LeaseStreams& streams_;
+  const LeaseId lease_;
+  std::mutex mutex_;
+  std::shared_ptr<net::Socket> socket_;
+  uint64_t offset_;
+  bool sending_ = false;
+  std::string closed_;  ///< the last message, once the lease is over
+};
+
+std::shared_ptr<net::SocketHandler> LeaseStreams::open(const LeaseId& lease, uint64_t offset) {
+  return std::make_shared<Stream>(*this, lease, offset);
+}
+
+std::vector<std::shared_ptr<LeaseStreams::Stream>> LeaseStreams::followers(const LeaseId& lease) {
+  std::vector<std::shared_ptr<Stream>> out;
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = streams_.equal_range(lease);
+  for (auto place = first; place != last; ++place)
+    if (auto stream = place->second.lock()) out.push_back(std::move(stream));
+  return out;
+}
+
+void LeaseStreams::lease_changed(const exchange::Lease& lease) {
+  for (const auto& stream : followers(lease.id)) {
+    stream->show(lease);
+    if (lease.over()) context_.parts.pool.post([stream] { stream->pump(); });
+  }
+}
+
+void LeaseStreams::log_grew(const LeaseId& lease) {
+  for (const auto& stream : followers(lease)) stream->pump();
+}
+
+}  // namespace mizan::service

@@ -1,0 +1,101 @@
+#include "service/log_store.hpp"
+
+#include "service/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace mizan::service {
+
+namespace fs = std::filesystem;
+
+namespace {
+constexpr size_t kMaxCached = 100'000;
+}
+
+LogStore::LogStore(fs::path folder, uint64_t max_bytes)
+    : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+
+fs::path LogStore::file(const LeaseId& lease) const {
+  return folder_ / (hex(lease.view()) + ".log");
+}
+
+std::shared_ptr<LogStore::Entry> LogStore::entry(const LeaseId& lease) const {
+  const std::lock_guard lock(mutex_);
+  // Entries in use stay alive with their users; a new one reads its size from the file again.
+  if (entries_.size() > kMaxCached)
+    std::erase_if(entries_, [](const auto& item) { return item.second.use_count() == 1; });
+  auto& found = entries_[lease];
+  if (!found) {
+    found = std::make_shared<Entry>();
+    struct stat info {};
+    if (::stat(file(lease).c_str(), &info) == 0) found->size = static_cast<uint64_t>(info.st_size);
+  }
+  return found;
+}
+
+uint64_t LogStore::size(const LeaseId& lease) const {
+  return entry(lease)->size;
+}
+
+Result<uint64_t> LogStore::append(const LeaseId& lease, uint64_t offset, std::string_view data) {
+  const auto log = entry(lease);
+  const std::lock_guard lock(log->mutex);
+  const uint64_t size = log->size;
+  if (offset > size)
+    return fail(Error{ErrorCode::conflict,
+                      "log: the offset is beyond what is stored; send from details.size on",
+                      {}}
+                    .with("field", "offset")
+                    .with("size", std::to_string(size)));
+  if (offset + data.size() <= size) return size;
+  data.remove_prefix(size - offset);
+  if (data.size() > max_bytes_ || size > max_bytes_ - data.size())
+    return fail(Error{ErrorCode::too_large,
+                      "log: a lease's log is at most " + std::to_string(max_bytes_) + " bytes",
+                      {}}
+                    .with("field", "data")
+                    .with("size", std::to_string(size)));
+  const fs::path path = file(lease);
+  const Descriptor opened(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!opened.open()) return fail(file_error("open", path));
+  MIZAN_CHECK(write_all(opened.get(), as_bytes(data), size, path));
+  log->size = size + data.size();
+  return size + data.size();
+}
+
+Result<std::string> LogStore::read(const LeaseId& lease, uint64_t offset, size_t bytes_max) const {
+  const uint64_t size = this->size(lease);
+  if (offset >= size) return std::string();
+  std::string data(std::min<uint64_t>(bytes_max, size - offset), '\0');
+  const fs::path path = file(lease);
+  const Descriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened.open()) return fail(file_error("open", path));
+  const ssize_t got = ::pread(opened.get(), data.data(), data.size(), static_cast<off_t>(offset));
+  if (got < 0) return fail(file_error("read", path));
+  data.resize(static_cast<size_t>(got));
+  return data;
+}
+
+Result<void> LogStore::sync(const LeaseId& lease) {
+  const fs::path path = file(lease);
+  const Descriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened.open()) {
+    if (errno == ENOENT) return {};  // the job said nothing
+    return fail(file_error("open", path));
+  }
+  if (::fdatasync(opened.get()) != 0) return fail(file_error("sync", path));
+  return sync_folder(folder_);
+}
+
+void LogStore::expire(uint64_t before_seconds) {
+  std::error_code error;
+  for (const auto& item : fs::directory_iterator(folder_, error)) {
+    struct stat info {};
+    if (::stat(item.path().c_str(), &info) != 0) continue;
+    if (static_cast<uint64_t>(info.st_mtim.tv_sec) < before_seconds) fs::remove(item.path(), error);
+  }
+}
+
+}  // namespace mizan::service

@@ -1,0 +1,45 @@
+// The jobs' logs: one append-only file a lease.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/bytes.hpp"
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace mizan::service {
+
+/// Bytes of a runtime's log file, at the same offsets on both sides. Safe from many threads.
+/// Written bytes survive this process at once, the machine after `sync`.
+class LogStore {
+ public:
+  LogStore(std::filesystem::path folder, uint64_t max_bytes);
+
+  /// Stores `data` from `offset` on; what is stored already is skipped. The stored size comes back;
+  /// an offset beyond it is `conflict` with details.size, a log over its bound too_large.
+  Result<uint64_t> append(const LeaseId& lease, uint64_t offset, std::string_view data);
+  uint64_t size(const LeaseId& lease) const;
+  /// At most `bytes_max` bytes from `offset`; "" at the end and beyond.
+  Result<std::string> read(const LeaseId& lease, uint64_t offset, size_t bytes_max) const;
+  Result<void> sync(const LeaseId& lease);
+  std::filesystem::path file(const LeaseId& lease) const;
+  /// Removes the logs that were last written before `seconds` (since 1970).
+  void expire(uint64_t before_seconds);
+
+ private:
+  struct Entry {
+    std::mutex mutex;  ///< held over a write: chunks of one log come one by one
+    std::atomic<uint64_t> size = 0;
+  };
+  std::shared_ptr<Entry> entry(const LeaseId& lease) const;
+
+  const std::filesystem::path folder_;
+  const uint64_t max_bytes_;
+  mutable std::mutex mutex_;
+  mutable std::map<LeaseId, std::shared_ptr<Entry>> entries_;
+};
+
+}  // namespace mizan::service

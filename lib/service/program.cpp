@@ -1,0 +1,182 @@
+#include "service/program.hpp"
+
+#include "codec/json.hpp"
+#include "crypto/address.hpp"
+#include "crypto/private_file.hpp"
+#include "journal/rocksdb_journal.hpp"
+#include "service/service.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <csignal>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace mizan::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The exchange cannot know better when it listens for everybody; on one machine it is loopback.
+std::string url_of(const net::ServerOptions& options, uint16_t port) {
+  net::Url url;
+  url.host = options.address;
+  url.port = port;
+  return url.text();
+}
+
+/// Every connection is a descriptor: take all that the system gives.
+void raise_descriptor_limit(const Log& log) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("descriptor_limit_not_raised");
+}
+
+/// SIGTERM and SIGINT as a descriptor, and a way for other threads to end the program. Made before
+/// any thread, so that all of them have the signals blocked.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, &before_);
+    signals_ = ::signalfd(-1, &set, SFD_CLOEXEC);
+    event_ = ::eventfd(0, EFD_CLOEXEC);
+  }
+  ~EndSignals() {
+    ::close(signals_);
+    ::close(event_);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  EndSignals(const EndSignals&) = delete;
+  EndSignals& operator=(const EndSignals&) = delete;
+
+  void raise() const {
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof one);
+  }
+  void wait() const {
+    std::array<pollfd, 2> sources{{{signals_, POLLIN, 0}, {event_, POLLIN, 0}}};
+    while (::poll(sources.data(), sources.size(), -1) < 0 && errno == EINTR) {
+    }
+    signalfd_siginfo info{};
+    if ((sources[0].revents & POLLIN) != 0) {
+      [[maybe_unused]] const ssize_t taken = ::read(signals_, &info, sizeof info);
+    }
+  }
+
+ private:
+  sigset_t before_{};
+  int signals_ = -1;
+  int event_ = -1;
+};
+
+Result<void> make_state_folder(const fs::path& state) {
+  std::error_code error;
+  fs::create_directories(state, error);
+  if (!error) fs::permissions(state, fs::perms::owner_all, error);
+  if (error)
+    return fail(Error{
+        ErrorCode::io_error,
+        "state_dir: cannot make " + state.string() + ": " + error.message(),
+        {}}.with("field", "state_dir"));
+  return {};
+}
+
+/// For `mizan journal verify`: what the state was when nothing was left to do.
+Result<void> write_last_state(const fs::path& state, const exchange::Exchange& exchange) {
+  const json::object value{{"sequence", exchange.last_sequence()},
+                           {"stateHash", hex0x(exchange.state_hash().view())}};
+  return write_private_file((state / "last_state.json").string(),
+                            as_bytes(json_text(value) + "\n"));
+}
+
+/// The thread that sequences. Runs until the sequencer is stopped or fails.
+class Driver {
+ public:
+  explicit Driver(Service& service) : service_(service), thread_([this] { run(); }) {}
+  ~Driver() {
+    stopping_ = true;
+    service_.sequencer().wake();
+    thread_.join();
+  }
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+ private:
+  void run() {
+    constexpr net::Milliseconds kMostIdle{250};
+    while (!stopping_ && !service_.sequencer().failed())
+      if (!service_.step()) service_.sequencer().wait(service_.idle_for(kMostIdle));
+  }
+
+  Service& service_;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
+                          const std::function<void(const Ready&)>& on_ready) {
+  const EndSignals end;
+  const Log log(system_clock(), sink);
+  const fs::path& state = config.service.state;
+  raise_descriptor_limit(log);
+  MIZAN_CHECK(make_state_folder(state));
+  // A passphrase that Mizan makes is 32 random bytes: nobody guesses it, however little a guess
+  // costs, and the start need not take seconds.
+  const ScryptCost cost = config.passphrase_file.empty() ? ScryptCost{.n = 4096} : ScryptCost{};
+  MIZAN_TRY(keys, open_keys(state, config.passphrase_file, cost));
+  MIZAN_TRY(journal, journal::open_rocksdb(
+                         {.path = (state / "journal").string(), .genesis = keys.exchange_id()}));
+  const size_t threads = config.verify_threads != 0
+                             ? config.verify_threads
+                             : std::max(2U, std::thread::hardware_concurrency());
+  ThreadPool pool(threads);
+  MIZAN_TRY(service, Service::open(config.service, {system_clock(), pool, *journal, keys, log}));
+  std::optional<Error> failure;
+  service->sequencer().set_on_failure([&](const Error& error) {
+    failure = error;
+    end.raise();
+  });
+  {
+    const Driver driver(*service);
+    auto server = net::Server::start(config.server, *service);
+    if (!server) {
+      pool.stop();
+      return fail(std::move(server).error());
+    }
+    const Ready ready{url_of(config.server, (*server)->port()), keys.exchange_id(),
+                      keys.identity.address()};
+    log.info("ready",
+             {{"url", ready.url},
+              {"id", hex0x(ready.id.view())},
+              {"sequence", std::to_string(service->state().read([](const exchange::Exchange& core) {
+                 return core.last_sequence();
+               }))}});
+    on_ready(ready);
+    end.wait();
+    (*server)->stop();
+    pool.stop();
+  }
+  service->sequencer().stop();
+  if (failure)
+    return fail(
+        Error{failure->code,
+              "the journal failed, so the exchange stopped; nothing was answered that is not "
+              "durable: " +
+                  failure->message,
+              failure->details});
+  MIZAN_CHECK(write_last_state(state, service->state().unlocked()));
+  log.info("stopped", {{"sequence", std::to_string(service->state().unlocked().last_sequence())}});
+  return {};
+}
+
+}  // namespace mizan::service

@@ -1,0 +1,54 @@
+// The exchange as a program: its configuration, its threads, its beginning and its end.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "net/server.hpp"
+#include "service/context.hpp"
+
+#include <functional>
+
+namespace mizan::service {
+
+/// exchange.yaml:
+///
+///     listen: 127.0.0.1:8080        # IP address and port; port 0 takes any free one
+///     state_dir: /var/lib/mizan     # keys/, journal/, logs/, artifacts/
+///     operator: "0x..."             # who grants balances and sees every lease
+///     fee_bps: 200                  # of what providers are paid, in hundredths of a per cent
+///     voucher_interval: 10s
+///     readiness: 60s                # staging is billed this long at most
+///     passphrase_file: /etc/mizan/passphrase    # mode 0600; made in keys/ if absent
+///     snapshot_every: 500000        # commands
+///     prune: false                  # forget the journal below the snapshot
+///     log_mb: 256                   # of one lease
+///     artifact_gb: 4                # one artifact; artifact_account_gb and artifact_total_gb too
+///     max_connections: 20000        # and max_connections_per_address
+///     verify_threads: 2
+struct ExchangeConfig {
+  ServiceConfig service{};  ///< with the state folder
+  net::ServerOptions server{};
+  std::filesystem::path passphrase_file{};
+  size_t verify_threads = 0;  ///< 0: one a core, two at least
+};
+
+/// Reads the text of exchange.yaml. Relative paths are taken from `folder`, the file's own. Errors
+/// name key and line.
+Result<ExchangeConfig> parse_exchange_config(std::string_view text,
+                                             const std::filesystem::path& folder);
+/// "127.0.0.1:8080" or "[::1]:8080" into the server's address and port.
+Result<void> read_listen(std::string_view text, net::ServerOptions& server);
+
+/// What is told once the exchange serves.
+struct Ready {
+  std::string url;
+  Hash32 id;
+  Address identity;
+};
+
+/// Runs until SIGTERM or SIGINT, then ends in good order and writes the state's hash to
+/// last_state.json. An error if it could not start, or when the journal failed on the way: nothing
+/// that was not durable had been answered.
+Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& log,
+                          const std::function<void(const Ready&)>& on_ready);
+
+}  // namespace mizan::service

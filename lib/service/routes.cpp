@@ -1,0 +1,146 @@
+#include "service/routes.hpp"
+
+#include "service/wire.hpp"
+
+#include <charconv>
+
+namespace mizan::service {
+namespace {
+
+constexpr uint64_t kOrderBytes = 512 << 10;  // a spec of 64 KiB, escaped, with room
+constexpr uint64_t kSmallBytes = 64 << 10;
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // the slash
+    const size_t end = std::min(path.find('/'), path.size());
+    parts.push_back(path.substr(0, end));
+    path.remove_prefix(end);
+  }
+  return parts;
+}
+
+}  // namespace
+
+struct Routes::Route {
+  std::string_view method;
+  std::string_view pattern;
+  uint64_t max_body;
+  void (Routes::*handle)(Call);
+};
+
+const std::vector<Routes::Route>& Routes::routes() {
+  static const std::vector<Route> kRoutes = {
+      {"GET", "/v1/exchange", 0, &Routes::get_exchange},
+      {"GET", "/v1/openapi.json", 0, &Routes::get_openapi},
+      {"GET", "/v1/health", 0, &Routes::get_health},
+      {"GET", "/v1/metrics", 0, &Routes::get_metrics},
+      {"GET", "/v1/offers", 0, &Routes::get_offers},
+      {"GET", "/v1/accounts/{}", 0, &Routes::get_account},
+      {"POST", "/v1/grants", kSmallBytes, &Routes::post_grant},
+      {"POST", "/v1/asks", kSmallBytes * 2, &Routes::post_ask},
+      {"POST", "/v1/asks/cancel", kSmallBytes, &Routes::post_ask_cancel},
+      {"POST", "/v1/bids", kOrderBytes, &Routes::post_bid},
+      {"POST", "/v1/bids/cancel", kSmallBytes, &Routes::post_bid_cancel},
+      {"POST", "/v1/plan", kSmallBytes, &Routes::post_plan},
+      {"GET", "/v1/leases", 0, &Routes::get_leases},
+      {"GET", "/v1/leases/{}", 0, &Routes::get_lease},
+      {"GET", "/v1/leases/{}/logs", 0, &Routes::get_logs},
+      {"POST", "/v1/leases/{}/request-close", kSmallBytes, &Routes::post_request_close},
+      {"GET", "/v1/leases/{}/receipt", 0, &Routes::get_receipt},
+      {"PUT", "/v1/artifacts/{}", 0, &Routes::put_artifact},
+      {"GET", "/v1/artifacts/{}", 0, &Routes::get_artifact},
+  };
+  return kRoutes;
+}
+
+Result<std::pair<const Routes::Route*, std::vector<std::string>>> Routes::find(
+    std::string_view method, std::string_view path) {
+  const auto parts = path.starts_with('/') ? split(path) : std::vector<std::string_view>();
+  for (const Route& route : routes()) {
+    if (route.method != method) continue;
+    const auto wanted = split(route.pattern);
+    if (wanted.size() != parts.size()) continue;
+    std::vector<std::string> found;
+    bool fits = true;
+    for (size_t i = 0; fits && i < parts.size(); ++i) {
+      if (wanted[i] == "{}")
+        found.emplace_back(parts[i]);
+      else
+        fits = wanted[i] == parts[i];
+    }
+    if (fits) return std::pair(&route, std::move(found));
+  }
+  return fail(ErrorCode::not_found, "there is no such call; GET /v1/openapi.json lists them");
+}
+
+Result<net::BodyPlan> Routes::plan(const net::Request& head) {
+  MIZAN_TRY(found, find(head.method, head.path()));
+  if (found.first->handle == &Routes::put_artifact) return plan_artifact(head, found.second[0]);
+  return net::BodyPlan{found.first->max_body, nullptr};
+}
+
+void Routes::handle(net::Request request, std::shared_ptr<net::BodySink> sink,
+                    net::Respond respond) {
+  ++context_.requests;
+  auto found = find(request.method, request.path());
+  auto query = net::parse_query(request.query());
+  const auto counted = [this, respond = std::move(respond)](net::Response response) {
+    if (response.status >= 400) ++context_.refusals;
+    respond(std::move(response));
+  };
+  if (!found) return counted(net::error_response(found.error()));
+  if (!query) return counted(net::error_response(query.error()));
+  Call call{std::move(request), std::move(found->second), *std::move(query), std::move(sink),
+            counted};
+  try {
+    (this->*found->first->handle)(std::move(call));
+  } catch (const std::exception&) {
+    counted(net::error_response(
+        {ErrorCode::internal, "the exchange could not handle this request", {}}));
+  }
+}
+
+Result<Address> Routes::caller(const net::Request& request, std::string_view body) {
+  return context_.authenticator.check(request, body, context_.time.now());
+}
+
+Result<void> Routes::may_see(const exchange::Lease& lease, const Address& who) const {
+  if (who == lease.terms.buyer || who == lease.terms.provider || who == context_.config.operator_)
+    return {};
+  return fail(ErrorCode::forbidden, "only the lease's parties and the operator may see it");
+}
+
+Result<std::shared_ptr<net::SocketHandler>> Routes::upgrade(const net::Request& head) {
+  ++context_.requests;
+  MIZAN_TRY(query, net::parse_query(head.query()));
+  const auto parts = split(head.path());
+  if (head.path() == "/v1/offers/watch")
+    return watch_.open(std::string(net::header_or_empty(query, "query")));
+  if (head.path() == "/v1/agent") {
+    MIZAN_TRY(provider, caller(head));
+    return agents_.open(provider);
+  }
+  if (parts.size() == 4 && parts[1] == "leases" && parts[3] == "stream") {
+    auto id = parse_fixed<LeaseId>(parts[2]);
+    if (!id) return fail(ErrorCode::not_found, "there is no such lease");
+    uint64_t offset = 0;
+    if (const std::string* text = net::find_header(query, "offset")) {
+      const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), offset);
+      if (error != std::errc() || end != text->data() + text->size())
+        return fail(Error{ErrorCode::invalid_argument, "offset: a number of bytes", {}}.with(
+            "field", "offset"));
+    }
+    MIZAN_TRY(who, caller(head));
+    MIZAN_CHECK(context_.state.read([&](const exchange::Exchange& core) -> Result<void> {
+      const exchange::Lease* lease = core.find_lease(*id);
+      if (lease == nullptr) return fail(ErrorCode::not_found, "there is no such lease");
+      return may_see(*lease, who);
+    }));
+    return streams_.open(*id, offset);
+  }
+  return fail(ErrorCode::not_found, "there is no such WebSocket");
+}
+
+}  // namespace mizan::service

@@ -1,0 +1,206 @@
+#include "service/service.hpp"
+
+#include "crypto/address.hpp"
+#include "service/agent_hub.hpp"
+#include "service/meter.hpp"
+#include "service/routes.hpp"
+
+namespace mizan::service {
+
+using exchange::Exchange;
+
+namespace {
+
+constexpr uint64_t kMeterMs = 500;
+constexpr uint64_t kWatchMs = 1000;
+constexpr uint64_t kExpireMs = 600'000;
+
+exchange::Genesis genesis_of(const ServiceConfig& config, const ExchangeKeys& keys) {
+  exchange::Genesis genesis;
+  genesis.exchange_id = keys.exchange_id();
+  genesis.operator_ = config.operator_;
+  genesis.identity = keys.identity.address();
+  genesis.meter = keys.meter.address();
+  genesis.clearance = keys.clearance.address();
+  genesis.fee_to = config.operator_;
+  genesis.fee_bps = config.fee_bps;
+  genesis.voucher_interval_s = config.voucher_interval_s;
+  genesis.readiness_s = config.readiness_s;
+  genesis.limits = config.limits;
+  return genesis;
+}
+
+/// What the journal began with is for good; another configuration would not be this exchange.
+Result<void> check_genesis(const exchange::Genesis& kept, const exchange::Genesis& wanted) {
+  const auto differs = [](const std::string& field, const std::string& is) {
+    return fail(Error{
+        ErrorCode::conflict,
+        field + ": this state folder was made with " + is +
+            ", which cannot change; use that, or another folder",
+        {}}.with("field", field));
+  };
+  if (kept.identity != wanted.identity || kept.meter != wanted.meter ||
+      kept.clearance != wanted.clearance)
+    return differs("keys", "other keys (identity " + to_checksum(kept.identity) + ")");
+  if (kept.operator_ != wanted.operator_) return differs("operator", to_checksum(kept.operator_));
+  if (kept.fee_bps != wanted.fee_bps) return differs("fee_bps", std::to_string(kept.fee_bps));
+  if (kept.voucher_interval_s != wanted.voucher_interval_s)
+    return differs("voucher_interval", std::to_string(kept.voucher_interval_s) + " s");
+  if (kept.readiness_s != wanted.readiness_s)
+    return differs("readiness", std::to_string(kept.readiness_s) + " s");
+  return {};
+}
+
+const LeaseId* lease_of(const exchange::Event& event) {
+  return std::visit(
+      [](const auto& e) -> const LeaseId* {
+        if constexpr (requires { e.lease; }) return &e.lease;
+        return nullptr;
+      },
+      event);
+}
+
+}  // namespace
+
+struct Service::Impl {
+  Impl(ServiceConfig config, ServiceParts parts, Exchange recovered,
+       std::unique_ptr<ArtifactStore> artifacts)
+      : context(std::move(config), parts, std::move(recovered), std::move(artifacts)) {}
+
+  void observe(const exchange::Outcome& outcome, const Exchange& exchange) {
+    for (const exchange::Event& event : outcome.events) {
+      agents.tell(event, exchange);
+      if (const auto* closing = std::get_if<exchange::LeaseClosing>(&event))
+        meter.finalize(closing->lease, closing->cumulative, closing->vouchered);
+      if (const LeaseId* id = lease_of(event))
+        if (const exchange::Lease* lease = exchange.find_lease(*id)) streams.lease_changed(*lease);
+    }
+  }
+
+  void tick();
+  Result<void> begin();
+
+  Context context;
+  LeaseStreams streams{context};
+  OfferWatch watch{context};
+  AgentHub agents{context, streams};
+  Routes routes{context, agents, streams, watch};
+  Meter meter{context};
+  MonotonicMs metered{};
+  MonotonicMs watched{};
+  MonotonicMs expired{};
+};
+
+Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Service::~Service() = default;
+
+Sequencer& Service::sequencer() {
+  return impl_->context.sequencer;
+}
+const SharedExchange& Service::state() const {
+  return impl_->context.state;
+}
+Context& Service::context() {
+  return impl_->context;
+}
+
+Result<std::unique_ptr<Service>> Service::open(ServiceConfig config, ServiceParts parts) {
+  std::error_code error;
+  std::filesystem::create_directories(config.state / "logs", error);
+  if (error)
+    return fail(ErrorCode::io_error,
+                "cannot make " + (config.state / "logs").string() + ": " + error.message());
+  MIZAN_TRY(recovered, recover_state(parts.journal));
+  MIZAN_TRY(artifacts, ArtifactStore::open(config.state / "artifacts", config.artifacts));
+  auto impl =
+      std::make_unique<Impl>(std::move(config), parts, std::move(recovered), std::move(artifacts));
+  MIZAN_CHECK(impl->begin());
+  return std::unique_ptr<Service>(new Service(std::move(impl)));
+}
+
+Result<void> Service::Impl::begin() {
+  context.sequencer.set_signer(context.domain, context.parts.keys.identity);
+  context.sequencer.set_observer([this](const exchange::Outcome& outcome,
+                                        const Exchange& exchange) { observe(outcome, exchange); });
+  const auto& kept = context.state.unlocked().config();
+  const exchange::Genesis genesis = genesis_of(context.config, context.parts.keys);
+  std::optional<Error> refused;
+  const auto note = [&refused](const Result<Applied>& applied) {
+    if (!applied)
+      refused = applied.error();
+    else if (!applied->outcome.answer)
+      refused = applied->outcome.answer.error();
+  };
+  if (kept)
+    MIZAN_CHECK(check_genesis(*kept, genesis));
+  else
+    context.sequencer.submit(genesis, std::nullopt, note);
+  context.sequencer.submit(exchange::Resume{}, std::nullopt, note);
+  while (context.sequencer.step()) {
+  }
+  if (refused) return fail(*std::move(refused));
+  meter.finalize_closing(context.state.unlocked());
+  while (context.sequencer.step()) {
+  }
+  return {};
+}
+
+void Service::Impl::tick() {
+  const Exchange& exchange = context.state.unlocked();
+  const auto deadline = exchange.next_deadline();
+  const UnixMs time = context.time.now();
+  if (deadline && *deadline <= time && exchange.now() < time)
+    context.sequencer.submit(exchange::Tick{}, std::nullopt, nullptr);
+  const MonotonicMs now = context.parts.clock.monotonic();
+  const auto due = [now](MonotonicMs& last, uint64_t every) {
+    if (last.ms != 0 && now.ms < last.ms + every) return false;
+    last = now;
+    return true;
+  };
+  if (due(metered, kMeterMs)) meter.post_due(exchange);
+  if (due(watched, kWatchMs)) context.parts.pool.post([this] { watch.tick(); });
+  if (due(expired, kExpireMs))
+    context.parts.pool.post([this] {
+      const UnixMs now_s = context.time.now();
+      context.artifacts->expire(now_s);
+      const uint64_t keep = context.config.artifacts.keep_seconds;
+      context.logs.expire(now_s.seconds() > keep ? now_s.seconds() - keep : 0);
+    });
+}
+
+bool Service::step() {
+  const bool worked = impl_->context.sequencer.step();
+  if (!impl_->context.sequencer.failed()) impl_->tick();
+  return worked;
+}
+
+net::Milliseconds Service::idle_for(net::Milliseconds most) const {
+  const auto deadline = impl_->context.state.unlocked().next_deadline();
+  if (!deadline) return most;
+  const UnixMs now = impl_->context.time.now();
+  if (*deadline <= now) return net::Milliseconds{0};
+  return std::min(most, net::Milliseconds{static_cast<int64_t>(deadline->ms - now.ms)});
+}
+
+void Service::plan(const net::Request& head, net::PlanAnswer answer) {
+  // Only an upload has to be looked into: who sends it, and whether there is room.
+  if (head.method != "PUT") return answer(impl_->routes.plan(head));
+  impl_->context.parts.pool.post(
+      [this, head, answer = std::move(answer)] { answer(impl_->routes.plan(head)); });
+}
+
+void Service::handle(net::Request request, std::shared_ptr<net::BodySink> sink,
+                     net::Respond respond) {
+  impl_->context.parts.pool.post([this, request = std::move(request), sink = std::move(sink),
+                                  respond = std::move(respond)]() mutable {
+    impl_->routes.handle(std::move(request), std::move(sink), std::move(respond));
+  });
+}
+
+void Service::upgrade(net::Request head, net::UpgradeAnswer answer) {
+  impl_->context.parts.pool.post([this, head = std::move(head), answer = std::move(answer)] {
+    answer(impl_->routes.upgrade(head));
+  });
+}
+
+}  // namespace mizan::service

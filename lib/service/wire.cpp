@@ -1,0 +1,180 @@
+#include "service/wire.hpp"
+
+#include "codec/json_fields.hpp"
+#include "exchange/receipt.hpp"
+
+namespace mizan::service {
+namespace {
+
+json::string text_json(std::string_view text) {
+  return json::string(json::string_view(text.data(), text.size()));
+}
+
+json::value id_json(const Hash32& id) {
+  return to_json(id);
+}
+
+/// A text that the exchange checked when it took it; what cannot be read any more is null.
+json::value stored_json(std::string_view text) {
+  auto value = parse_json(text, {}, "a stored text");
+  return value ? *std::move(value) : json::value(nullptr);
+}
+
+}  // namespace
+
+json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes) {
+  const exchange::Settlement& paid = lease.settlement;
+  json::object out;
+  out.reserve(32);
+  out["lease"] = id_json(lease.id);
+  out["order"] = id_json(lease.order);
+  out["state"] = text_json(to_string(lease.state));
+  out["reason"] = text_json(lease.reason);
+  out["terms"] = to_json(lease.terms);
+  out["chip"] = text_json(lease.chip);
+  out["phase"] = lease.phase;
+  out["exitCode"] = lease.exit_code;
+  out["escrow"] = to_string(lease.escrow);
+  out["rate"] = to_string(lease.terms.rate);
+  out["units"] = lease.units();
+  out["seconds"] = lease.terms.seconds;
+  out["matchedAtMs"] = lease.matched_at.ms;
+  out["openedAtMs"] = lease.opened_at.ms;
+  out["closedAtMs"] = lease.closed_at.ms;
+  out["coveredMs"] = lease.covered_ms;
+  out["secondsBilled"] = lease.seconds_billed();
+  out["vouchered"] = to_string(lease.vouchered);
+  out["charged"] = to_string(paid.charged);
+  out["paid"] = to_string(paid.paid);
+  out["fee"] = to_string(paid.fee);
+  out["refunded"] = to_string(paid.refunded);
+  out["outputs"] = id_json(lease.outputs);
+  out["verdict"] = {{"verdict", text_json(lease.verdict.outcome)},
+                    {"ruleSet", id_json(lease.verdict.rule_set)},
+                    {"hash", id_json(lease.verdict.hash)},
+                    {"note", text_json(lease.verdict.note)}};
+  out["logBytes"] = log_bytes;
+  return out;
+}
+
+json::object offer_json(const exchange::Offer& offer) {
+  const eip712::Ask& ask = offer.ask;
+  json::object out;
+  out.reserve(20);
+  out["ask"] = id_json(offer.id);
+  out["provider"] = to_json(ask.provider);
+  out["chip"] = text_json(ask.chip);
+  out["nodes"] = ask.nodes;
+  out["unitsPerNode"] = ask.units_per_node;
+  out["freeUnits"] = offer.free_units;
+  out["minUnits"] = ask.min_units;
+  out["rate"] = to_string(ask.rate);
+  out["from"] = ask.from;
+  out["until"] = ask.until;
+  out["minSeconds"] = ask.min_seconds;
+  out["maxSeconds"] = ask.max_seconds;
+  out["interruptible"] = ask.interruptible;
+  out["noticeSeconds"] = ask.notice_seconds;
+  out["attributes"] = stored_json(offer.attributes);
+  out["reliability"] = to_json(offer.reliability_pm);
+  out["live"] = offer.live;
+  return out;
+}
+
+json::array offers_json(const std::vector<exchange::Offer>& offers) {
+  json::array out;
+  for (const exchange::Offer& offer : offers) out.push_back(offer_json(offer));
+  return out;
+}
+
+json::array plan_json(const std::vector<exchange::PlanLine>& lines) {
+  json::array out;
+  for (const exchange::PlanLine& line : lines)
+    out.push_back(json::object{{"offer", offer_json(line.offer)},
+                               {"seconds", line.seconds},
+                               {"escrow", to_string(line.escrow)}});
+  return out;
+}
+
+json::object account_json(const Address& address, const exchange::AccountView& account) {
+  return {{"address", to_json(address)},
+          {"balance", to_string(account.balance)},
+          {"escrowed", to_string(account.escrowed)},
+          {"earned", to_string(account.earned)},
+          {"spent", to_string(account.spent)},
+          {"openOrders", account.open_orders}};
+}
+
+json::object domain_json(const eip712::Domain& domain) {
+  return {{"name", "Mizan"}, {"version", "1"}, {"salt", to_json(domain.salt().value_or(Hash32{}))}};
+}
+
+void add_acknowledgement(json::object& answer, uint64_t sequence, const Sealed& sealed) {
+  answer["sequence"] = sequence;
+  answer["acknowledgement"] = to_json(sealed.acknowledgement);
+  answer["acknowledgementSignature"] = to_json(sealed.signature);
+}
+
+net::Response json_response(const json::value& value) {
+  net::Response response;
+  response.body = json_text(value);
+  return response;
+}
+
+net::Response refusal(const Error& error, const std::vector<market::Reason>& reasons) {
+  net::Response response = net::error_response(error);
+  if (reasons.empty()) return response;
+  json::object details;
+  for (const auto& [key, value] : error.details) details[key] = value;
+  json::array list;
+  for (const market::Reason& reason : reasons)
+    list.push_back(json::object{{"dimension", text_json(reason.dimension)},
+                                {"removed", reason.removed},
+                                {"alone", reason.alone},
+                                {"nearest", text_json(reason.nearest)}});
+  details["reasons"] = std::move(list);
+  response.body = json_text(json::object{{"code", text_json(to_string(error.code))},
+                                         {"message", text_json(error.message)},
+                                         {"details", std::move(details)}});
+  return response;
+}
+
+SignedReceipt sign_receipt(const exchange::Lease& lease, const ExchangeKeys& keys) {
+  SignedReceipt out;
+  out.receipt = exchange::receipt_of(lease);
+  out.signature = eip712::sign(keys.domain(), out.receipt, keys.identity);
+  return out;
+}
+
+Result<json::object> receipt_bundle(const exchange::Lease& lease, const ExchangeKeys& keys) {
+  if (!lease.over())
+    return fail(ErrorCode::conflict, "the lease is not over; its receipt comes with its end");
+  if (!lease.funded())
+    return fail(ErrorCode::not_found, "the lease never opened, so nothing was paid");
+  const eip712::Domain domain = keys.domain();
+  const eip712::Clearance clearance = exchange::clearance_of(lease);
+  const SignedReceipt receipt = sign_receipt(lease, keys);
+  json::object out;
+  out["format"] = "mizan-receipt-1";
+  out["exchange"] = {{"id", id_json(keys.exchange_id())},
+                     {"identity", to_json(keys.identity.address())},
+                     {"meter", to_json(keys.meter.address())},
+                     {"clearance", to_json(keys.clearance.address())},
+                     {"domain", domain_json(domain)}};
+  out["bid"] = to_json(lease.bid);
+  out["bidSignature"] = to_json(lease.bid_signature);
+  out["terms"] = to_json(lease.terms);
+  out["termsSignature"] = to_json(lease.terms_signature);
+  out["clearance"] = to_json(clearance);
+  out["clearanceSignature"] = to_json(eip712::sign(domain, clearance, keys.clearance));
+  const bool vouchered = lease.vouchered != 0;
+  out["voucher"] = vouchered ? to_json(exchange::voucher_of(lease)) : json::value(nullptr);
+  out["voucherSignature"] = vouchered ? to_json(lease.voucher_signature) : json::value(nullptr);
+  out["close"] = to_json(lease.close);
+  out["closeSignature"] = lease.close ? to_json(lease.close_signature) : json::value(nullptr);
+  out["receipt"] = to_json(receipt.receipt);
+  out["receiptSignature"] = to_json(receipt.signature);
+  return out;
+}
+
+}  // namespace mizan::service

@@ -1,0 +1,40 @@
+// What the service says, as JSON: the shapes of docs/PROTOCOL.md.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "codec/json.hpp"
+#include "exchange/exchange.hpp"
+#include "net/http.hpp"
+#include "service/keys.hpp"
+#include "service/sequencer.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+namespace mizan::service {
+
+json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes);
+json::object offer_json(const exchange::Offer& offer);
+json::array offers_json(const std::vector<exchange::Offer>& offers);
+json::array plan_json(const std::vector<exchange::PlanLine>& lines);
+json::object account_json(const Address& address, const exchange::AccountView& account);
+json::object domain_json(const eip712::Domain& domain);
+
+/// `sequence`, `acknowledgement`, `acknowledgementSignature`: in every answer to a command.
+void add_acknowledgement(json::object& answer, uint64_t sequence, const Sealed& sealed);
+
+/// The failure's answer; `reasons` go into details.reasons as an array.
+net::Response refusal(const Error& error, const std::vector<market::Reason>& reasons = {});
+net::Response json_response(const json::value& value);
+
+/// The receipt of a lease that is over, signed; the same bytes each time.
+struct SignedReceipt {
+  eip712::Receipt receipt;
+  Signature signature;
+};
+SignedReceipt sign_receipt(const exchange::Lease& lease, const ExchangeKeys& keys);
+/// The bundle that can be checked offline. `conflict` until a funded lease is over; not_found for
+/// one that never opened.
+Result<json::object> receipt_bundle(const exchange::Lease& lease, const ExchangeKeys& keys);
+
+}  // namespace mizan::service
