@@ -262,11 +262,10 @@ Result<Case> CaseReader::read(const json::value& value, const std::string& path)
   Case result;
   std::string day;
   in.optional("id", result.id);
-  in.required("date", day);
+  in.optional("date", day);
   if (in.failed()) return fail(in.finish().error());
   auto date = parse_date(day);
-  if (!date) return bad_field(in.path("date"), date.error().message);
-  result.date = *date;
+  if (!day.empty() && !date) return bad_field(in.path("date"), date.error().message);
 
   MIZAN_TRY(operation, word<Operation>(in.find("operation"), in.path("operation"), "an operation",
                                        kOperationWords));
@@ -302,6 +301,8 @@ Result<Case> CaseReader::read(const json::value& value, const std::string& path)
   MIZAN_TRY(training, flag(in, "training"));
   MIZAN_TRY(datacenter, flag(in, "datacenter_marketed"));
   MIZAN_CHECK(in.finish());
+  if (!date) return bad_field(in.path("date"), "is missing; expected YYYY-MM-DD");
+  result.date = *date;
   result.operation = operation;
   result.item = std::move(item_fact);
   result.end_use = use;

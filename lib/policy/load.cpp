@@ -89,6 +89,8 @@ Result<std::pair<Date, Date>> Loader::read_window(ObjectReader& in) {
     out = *date;
     return {};
   };
+  in.find("from");
+  in.find("until");
   if (in.failed()) return fail(in.finish().error());
   MIZAN_CHECK(read("from", window.first));
   MIZAN_CHECK(read("until", window.second));

@@ -21,8 +21,9 @@ STRENGTHS = ["self_declared", "credential", "measured"]
 ROLES = ["exporter", "provider", "operator", "hardware_owner", "host", "investor", "broker", "buyer",
          "end_user"]
 EMBARGOED = "IR KP CU SY".split()
-PLACES = ("CN HK MO RU KH NI BY VE AE SA VN PK US GB SG AU DE FR JP IN TR IL TW CY BR "
-          "KE ZW LY").split()
+PLACES = ("CN CN CN HK MO RU KH KH NI NI BY VE MM AE SA VN PK US GB SG AU DE FR JP IN TR IL TW CY BR KE "
+          "AF CD CF ER HT IQ LB LY SO SS SD ZW AM AZ BH EG GE JO KG KW KZ LA MD MN OM QA TJ TM UZ "
+          "YE").split()
 DATES = ("2019-06-01 2021-03-14 2021-03-15 2021-12-08 2022-10-06 2022-10-07 2023-01-16 2023-01-17 "
          "2023-11-16 2023-11-17 2023-12-01 2024-03-14 2024-03-15 2024-04-03 2024-04-04 2024-06-01 "
          "2024-12-01 2024-12-02 2024-12-30 2024-12-31 2025-01-12 2025-01-13 2025-04-08 2025-04-09 "
