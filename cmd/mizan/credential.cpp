@@ -35,7 +35,7 @@ Result<int> deliver(const std::string& out, const std::string& text) {
     std::printf("%s\n", text.c_str());
     return kExitDone;
   }
-  MIZAN_CHECK(write_private_file(fs::path(out), text + "\n"));
+  MIZAN_CHECK(write_private_file(out, as_bytes(text + "\n")));
   return kExitDone;
 }
 
@@ -154,8 +154,8 @@ Result<int> revoke(const RevokeFlags& flags) {
     list = std::move(read);
     MIZAN_CHECK(list.revoke(flags.index));
   }
-  MIZAN_CHECK(write_private_file(fs::path(flags.list),
-                                 list.sign(key, now, now + flags.days * kDaySeconds) + "\n"));
+  const std::string token = list.sign(key, now, now + flags.days * kDaySeconds) + "\n";
+  MIZAN_CHECK(write_private_file(flags.list, as_bytes(token)));
   return kExitDone;
 }
 
