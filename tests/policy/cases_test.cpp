@@ -4,6 +4,8 @@
 #include "policy/case_files.hpp"
 #include "policy/case_json.hpp"
 
+#include <gtest/gtest.h>
+
 #include <set>
 
 namespace mizan::test {

@@ -3,6 +3,8 @@
 #include "policy/case_files.hpp"
 #include "policy/judge.hpp"
 
+#include <gtest/gtest.h>
+
 namespace mizan::test {
 namespace {
 

@@ -6,6 +6,8 @@
 #include "policy/case_json.hpp"
 #include "support/seed.hpp"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <set>
 

@@ -4,6 +4,7 @@
 
 #include "policy/rule_set.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -29,13 +30,15 @@ inline std::map<std::string, std::string> read_folder(const std::filesystem::pat
   return files;
 }
 
+[[noreturn]] inline void give_up(const std::string& why) {
+  std::cerr << why << '\n';
+  std::exit(2);
+}
+
 /// Ends the program where the rules do not load.
 inline policy::RuleSet load_rules(const std::filesystem::path& folder) {
   auto rules = policy::RuleSet::load(read_folder(folder));
-  if (!rules) {
-    std::cerr << rules.error().message << '\n';
-    std::exit(2);
-  }
+  if (!rules) give_up(rules.error().message);
   return *std::move(rules);
 }
 
