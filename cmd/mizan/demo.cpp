@@ -230,7 +230,7 @@ Result<void> Demo::write_summary(const json::value& lease) const {
       "  \"submit_to_first_output_ms\": {},\n  \"replay_hash_equal\": {}\n}}\n",
       member_or<uint64_t>(lease, "secondsBilled"), member_or<uint64_t>(lease, "units"), conserved_,
       training_.first_output_ms, replay_equal_);
-  return write_private_file(options_.summary, text);
+  return write_small_file(options_.summary, text);
 }
 
 Result<int> Demo::run() {

@@ -42,7 +42,7 @@ Result<uint16_t> free_port() {
 Result<void> DemoMarket::make_party(const std::string& name) {
   MIZAN_CHECK(make_private_folder(home(name)));
   const std::string passphrase = hex(random_bytes(32));
-  MIZAN_CHECK(write_private_file(home(name) / "passphrase", passphrase + "\n"));
+  MIZAN_CHECK(write_small_file(home(name) / "passphrase", passphrase + "\n"));
   MIZAN_TRY(entry, store_key(home(name), "default", SecretKey::generate(), passphrase, kDemoCost));
   addresses_[name] = entry.address;
   return {};
@@ -93,7 +93,7 @@ Result<void> DemoMarket::start_exchange() {
   MIZAN_TRY(port, free_port());
   url_ = fmt::format("http://127.0.0.1:{}", port);
   const fs::path config = options_.folder / "exchange.yaml";
-  MIZAN_CHECK(write_private_file(
+  MIZAN_CHECK(write_small_file(
       config,
       fmt::format("listen: 127.0.0.1:{}\nstate_dir: {}\noperator: \"{}\"\nfee_bps: {}\n", port,
                   exchange_state().string(), to_checksum(address("operator")), options_.fee_bps)));
@@ -107,7 +107,7 @@ Result<void> DemoMarket::start_exchange() {
 
 Result<void> DemoMarket::start_provider() {
   const fs::path config = options_.folder / "provider.yaml";
-  MIZAN_CHECK(write_private_file(
+  MIZAN_CHECK(write_small_file(
       config, fmt::format("exchange: {}\nkey: {}\npassphrase_file: {}\nstate_dir: {}\nrate: {}\n",
                           url_, (home("provider") / "keys" / "default.json").string(),
                           (home("provider") / "passphrase").string(),

@@ -34,8 +34,8 @@ Result<void> make_private_folder(const fs::path& folder) {
   return {};
 }
 
-Result<void> write_private_file(const fs::path& path, std::string_view text) {
-  return mizan::write_private_file(path.string(), as_bytes(text));
+Result<void> write_small_file(const fs::path& path, std::string_view text) {
+  return write_private_file(path.string(), as_bytes(text));
 }
 
 Result<std::string> read_small_file(const fs::path& path, size_t bytes_max) {
@@ -62,7 +62,7 @@ Result<boost::json::value> read_json_file(const fs::path& path) {
 }
 
 Result<void> write_json_file(const fs::path& path, const boost::json::value& value) {
-  return write_private_file(path, json_text(value) + "\n");
+  return write_small_file(path, json_text(value) + "\n");
 }
 
 Result<int> FileLock::open(const fs::path& path) {

@@ -20,7 +20,7 @@ Result<void> make_private_folder(const fs::path& folder);
 
 /// Replaces `path` by a file of mode 0600 that is on the disk when this returns: a crash leaves the
 /// old content or the new.
-Result<void> write_private_file(const fs::path& path, std::string_view text);
+Result<void> write_small_file(const fs::path& path, std::string_view text);
 
 /// The whole file, at most `bytes_max`; not_found if there is none.
 Result<std::string> read_small_file(const fs::path& path, size_t bytes_max = 1 << 20);

@@ -140,7 +140,7 @@ Result<int> export_key(const Context& context, const fs::path& out) {
     Terminal(stdout, context.no_color).write(text + (text.ends_with('\n') ? "" : "\n"));
     return kExitDone;
   }
-  MIZAN_CHECK(write_private_file(out, text));
+  MIZAN_CHECK(write_small_file(out, text));
   return print_key(context, entry);
 }
 
