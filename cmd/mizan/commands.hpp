@@ -22,6 +22,7 @@ void add_logs(CLI::App& app, Context& context);
 void add_offers(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_ps(CLI::App& app, Context& context);
+void add_policy(CLI::App& app, Context& context);
 void add_provider(CLI::App& app, Context& context);
 void add_receipt(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
@@ -29,8 +30,8 @@ void add_stop(CLI::App& app, Context& context);
 
 // In the order of `mizan --help`.
 inline constexpr std::initializer_list<AddCommand> kCommands = {
-    add_join,    add_key,      add_account, add_offers,    add_plan,    add_run,
-    add_ps,      add_logs,     add_get,     add_stop,      add_receipt, add_provider,
-    add_journal, add_exchange, add_demo,    add_credential};
+    add_join,    add_key,      add_account, add_offers,     add_plan,    add_run,
+    add_ps,      add_logs,     add_get,     add_stop,       add_receipt, add_provider,
+    add_journal, add_exchange, add_demo,    add_credential, add_policy};
 
 }  // namespace mizan::cli

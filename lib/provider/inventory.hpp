@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/fields.hpp"
 #include "provider/config.hpp"
 
 #include <vector>
@@ -24,6 +25,7 @@ struct Capacity {
   uint32_t units = 1;
   uint64_t memory_gb = 1;
   uint64_t disk_gb = 1;
+  MIZAN_FIELDS(units, memory_gb, disk_gb)
 
   /// The part of the node that goes with `part` of its units, in whole gigabytes, as queries are
   /// evaluated over it.
