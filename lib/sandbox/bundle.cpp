@@ -28,8 +28,12 @@ json::object mount(std::string_view to, std::string_view type, std::string_view 
   return {{"destination", to}, {"type", type}, {"source", source}, {"options", std::move(list)}};
 }
 
-/// Of the host, with everything mounted beneath it, all of it read-only.
+/// A file of the host, or a folder with everything mounted beneath it, all of it read-only. (crun
+/// 1.8.1 fails at the recursive options on a file.)
 json::object show(std::string_view from, std::string_view to) {
+  std::error_code error;
+  if (!fs::is_directory(from, error))
+    return mount(to, "bind", from, {"bind", "ro", "nosuid", "nodev"});
   return mount(to, "bind", from,
                {"rbind", "ro", "nosuid", "nodev", "rro", "rnosuid", "rnodev", "rprivate"});
 }

@@ -34,6 +34,8 @@ constexpr int kDetach = 2;                // MNT_DETACH
 Result<std::pair<UniqueFd, std::string>> bind_loop(const fs::path& image) {
   UniqueFd file(::open(image.c_str(), O_RDWR | O_CLOEXEC));
   if (!file) return fail_errno("open the disk " + image.string(), errno);
+  // A loop device believes whoever says that its file can be read directly, and then fails to.
+  bool direct = static_cast<bool>(UniqueFd(::open(image.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC)));
   UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
   if (!control) return fail_errno("open /dev/loop-control", errno);
   for (int tries = 0; tries < 64; ++tries) {
@@ -47,11 +49,8 @@ Result<std::pair<UniqueFd, std::string>> bind_loop(const fs::path& image) {
     config.fd = static_cast<uint32_t>(file.get());
     config.block_size = 4096;
     // Direct I/O: a job's pages are cached once, in the job's own account.
-    config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
+    config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (direct ? LO_FLAGS_DIRECT_IO : 0);
     if (::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0)
-      return std::pair{std::move(device), path};
-    config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-    if (errno == EINVAL && ::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0)
       return std::pair{std::move(device), path};
     if (errno != EBUSY) return fail_errno("bind " + path, errno);  // EBUSY: another was quicker
   }

@@ -89,6 +89,8 @@ Options SandboxTest::options() const {
   Options options;
   options.state_folder = folder_->path / "state";
   options.run_folder = folder_->path / "run";
+  // Where both runtimes work, the tests can be run with the one that is not chosen by itself.
+  if (const char* runtime = std::getenv("MIZAN_TEST_RUNTIME")) options.runtime = runtime;
   return options;
 }
 
