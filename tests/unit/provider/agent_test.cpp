@@ -1,0 +1,439 @@
+#include "codec/json_fields.hpp"
+#include "crypto/hash.hpp"
+#include "world.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mizan::provider {
+namespace {
+
+using testing::FakeLease;
+using testing::Script;
+using testing::World;
+
+bool over(const World& world, const LeaseId& id) {
+  return world.leases.at(id).over();
+}
+
+/// All is gone that a lease has left behind.
+void expect_clean(const World& world) {
+  EXPECT_TRUE(world.jobs.empty());
+  for (const auto& [name, text] : world.files) EXPECT_FALSE(name.starts_with("lease-")) << name;
+}
+
+void expect_done(World& world, const LeaseId& id) {
+  const FakeLease& lease = world.leases.at(id);
+  EXPECT_EQ(lease.state, "settled");
+  EXPECT_EQ(lease.closed, 1);
+  EXPECT_EQ(lease.funded, 1);
+  EXPECT_EQ(world.starts, 1U) << "a job is started once";
+  EXPECT_EQ(lease.log, world.full_log()) << "no line lost and none double";
+  EXPECT_EQ(lease.status.exit_code, world.script.exit_code);
+  EXPECT_EQ(lease.status.reason, "failed");
+  EXPECT_EQ(lease.status.ran_ms, world.script.runs_ms);
+  EXPECT_EQ(lease.status.outputs, World::sealed_hash(id));
+  EXPECT_TRUE(world.run_until(
+      [&] { return world.agent && world.jobs.empty() && world.agent->status().leases.empty(); },
+      20'000));
+  expect_clean(world);
+}
+
+TEST(Agent, RunsAJobFromMatchToReceipt) {
+  World world;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  EXPECT_EQ(world.ask->units_per_node, 4U);
+  EXPECT_EQ(world.ask->rate, 1'000'000U);
+  EXPECT_EQ(world.ask->chip, "cpu");
+  world.run_for(10);
+  const LeaseId id = world.match();
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
+  expect_done(world, id);
+  EXPECT_EQ(world.leases.at(id).phases, (std::vector<uint8_t>{1, 2, 3, 4}));
+  EXPECT_EQ(world.prepares, 1U);
+  EXPECT_EQ(world.uploads, 1U);
+  EXPECT_LT(world.leases.at(id).status.staged_ms, 60U);
+  EXPECT_EQ(world.agent->status().earned, Money{world.leases.at(id).vouchered});
+  EXPECT_GT(world.leases.at(id).vouchered, 0U);
+  EXPECT_TRUE(world.files.contains("receipt-" + hex(id.view())));
+}
+
+/// The steps of an undisturbed run, from the match on: where something can go wrong.
+uint64_t steps_of_a_run() {
+  World world;
+  world.boot();
+  world.run_until([&] { return world.listed(); });
+  world.run_for(10);
+  world.steps = 0;
+  const LeaseId id = world.match();
+  world.run_until([&] { return over(world, id) && world.jobs.empty(); });
+  return world.steps;
+}
+
+/// Disturbs a run at each of its steps in turn, and expects that nobody can tell afterwards.
+void disturb_each_step(const std::function<void(World&)>& disturb, uint64_t at_most_prepares) {
+  const uint64_t steps = steps_of_a_run();
+  ASSERT_GT(steps, 40U);
+  for (uint64_t step = 1; step <= steps; ++step) {
+    SCOPED_TRACE("disturbed at step " + std::to_string(step));
+    World world;
+    world.boot();
+    ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+    world.run_for(10);
+    world.steps = 0;
+    world.on_step = [&](uint64_t now) {
+      if (now == step) disturb(world);
+    };
+    const LeaseId id = world.match();
+    ASSERT_TRUE(world.run_until([&] { return over(world, id) && world.agent; })) << "not finished";
+    expect_done(world, id);
+    EXPECT_LE(world.prepares, at_most_prepares);
+    if (::testing::Test::HasFailure()) {
+      for (const Notice& notice : world.notices) std::cerr << notice.text << "\n";
+      return;
+    }
+  }
+}
+
+TEST(Agent, SurvivesItsDeathAtEveryStep) {
+  disturb_each_step([](World& world) { world.restart_in(500); }, 2);
+}
+TEST(Agent, SurvivesALongerDeathAtEveryStep) {
+  disturb_each_step([](World& world) { world.restart_in(7'000); }, 2);
+}
+TEST(Agent, SurvivesALostConnectionAtEveryStep) {
+  disturb_each_step([](World& world) { world.cut(); }, 1);
+}
+TEST(Agent, TakesEachMessageTwiceLikeOnce) {
+  disturb_each_step([](World& world) { world.duplicate_next(); }, 1);
+}
+TEST(Agent, SurvivesAnExchangeThatIsAwayAtEveryStep) {
+  disturb_each_step(
+      [](World& world) {
+        world.exchange_up = false;
+        world.cut();
+        const uint64_t back = world.time_ms + 6'000;
+        world.on_step = [&world, back](uint64_t) {
+          if (world.time_ms >= back) world.exchange_up = true;
+        };
+      },
+      1);
+}
+
+/// A world with a job that runs.
+struct Running {
+  World world;
+  LeaseId id;
+  explicit Running(Script script = {}, const std::function<void(World&)>& change = {})
+      : world(script) {
+    if (change) change(world);
+    world.boot();
+    world.run_until([&] { return world.listed(); });
+    world.run_for(10);
+    id = world.match();
+    world.run_until([&] { return world.leases.at(id).status.phase == 2; });
+  }
+  FakeLease& lease() { return world.leases.at(id); }
+};
+
+TEST(Agent, StopsAtTheBuyersWord) {
+  Running r({.runs_ms = 500'000});
+  r.world.run_for(5'000);
+  r.world.stop(r.id);
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 10'000));
+  EXPECT_EQ(r.lease().status.reason, "buyer_stopped");
+  EXPECT_EQ(r.lease().status.exit_code, 0);
+  EXPECT_FALSE(r.lease().status.outputs.is_zero()) << "what there is comes back";
+  EXPECT_EQ(r.lease().state, "settled");
+}
+
+TEST(Agent, StopsWithTheJobsOwnSignalAndKillsAfterTheGrace) {
+  Running r({.runs_ms = 500'000, .exits_after_ms = 400'000}, [](World& world) {
+    world.job.checkpoint = job::Checkpoint{"/checkpoints", 0, "USR1"};
+  });
+  r.world.stop(r.id);
+  r.world.run_for(20'000);
+  ASSERT_EQ(r.world.jobs.at(r.id).signals, std::vector<std::string>{"USR1"});
+  EXPECT_FALSE(r.world.jobs.at(r.id).killed);
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 15'000));
+  EXPECT_EQ(r.lease().status.reason, "buyer_stopped");
+  EXPECT_EQ(r.lease().status.exit_code, 137);
+}
+
+TEST(Agent, AStopIsNotForgottenWithTheAgent) {
+  Running r({.runs_ms = 500'000, .exits_after_ms = 400'000});
+  r.world.stop(r.id);
+  r.world.run_for(10'000);
+  const uint64_t before = r.world.time_ms;
+  r.world.restart_in(3'000);
+  ASSERT_TRUE(r.world.run_until([&] { return r.world.agent && r.lease().over(); }, 60'000));
+  EXPECT_LT(r.world.time_ms - before, 25'000U) << "the grace does not begin anew";
+  EXPECT_EQ(r.lease().status.reason, "buyer_stopped");
+}
+
+TEST(Agent, KillsAtOnceWhereNobodyHearsTheSignal) {
+  Running r({.runs_ms = 500'000, .hears_signals = false});
+  r.world.stop(r.id);
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 1'000));
+  EXPECT_EQ(r.lease().status.exit_code, 137);
+}
+
+TEST(Agent, EndsALeaseWhenItsTimeIsUp) {
+  Running r({.runs_ms = 500'000}, [](World& world) { world.lease_seconds = 20; });
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 30'000));
+  EXPECT_EQ(r.lease().status.reason, "time_up");
+  EXPECT_LT(r.lease().status.ran_ms, 22'500U);
+}
+
+TEST(Agent, EndsAJobThatHasRunLongEnough) {
+  Running r({.runs_ms = 500'000}, [](World& world) { world.job.max_seconds = 15; });
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 30'000));
+  EXPECT_EQ(r.lease().status.reason, "max_duration");
+}
+
+TEST(Agent, AsksForCheckpointsOnTheirBeat) {
+  Running r({.runs_ms = 500'000}, [](World& world) {
+    world.job.checkpoint = job::Checkpoint{"/checkpoints", 10, "USR2"};
+  });
+  r.world.run_for(15'000);
+  EXPECT_EQ(r.world.jobs.at(r.id).signals.size(), 1U);
+  r.world.restart_in(2'000);
+  r.world.run_for(20'000);
+  EXPECT_EQ(r.world.jobs.at(r.id).signals, (std::vector<std::string>{"USR2", "USR2", "USR2"}));
+}
+
+TEST(Agent, StopsWhenTheExchangeIsAwayPastTheGrace) {
+  Running r({.runs_ms = 500'000});
+  r.world.run_for(20'000);
+  r.world.exchange_up = false;
+  r.world.cut();
+  const uint64_t ran = r.world.time_ms - r.world.jobs.at(r.id).started_at;
+  r.world.run_for(27'000);
+  EXPECT_TRUE(r.world.jobs.at(r.id).signals.empty()) << "within the grace it runs on";
+  r.world.run_for(10'000);
+  EXPECT_EQ(r.world.jobs.at(r.id).phase, JobPhase::exited);
+  r.world.exchange_up = true;
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 60'000));
+  EXPECT_EQ(r.lease().status.reason, "agent_late");
+  EXPECT_LE(r.lease().status.ran_ms, ran) << "past the last taken heartbeat nothing is billed";
+  EXPECT_GE(r.lease().status.ran_ms + 2'100, ran);
+  EXPECT_EQ(r.lease().state, "settled");
+}
+
+TEST(Agent, StopsAtItsReturnPastTheGrace) {
+  Running r({.runs_ms = 500'000});
+  r.world.run_for(20'000);
+  r.world.restart_in(40'000);
+  ASSERT_TRUE(r.world.run_until(
+      [&] { return r.world.agent && r.world.jobs.empty() && r.lease().over(); }, 100'000));
+  EXPECT_EQ(r.lease().state, "failed") << "the exchange has given it up before";
+  EXPECT_EQ(r.lease().closed, 0);
+  expect_clean(r.world);
+}
+
+TEST(Agent, StopsWithoutVouchers) {
+  Running r({.runs_ms = 500'000});
+  r.world.meter = World::key(9);  // signs, but is not the meter of the terms
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 100'000));
+  EXPECT_EQ(r.lease().status.reason, "agent_late");
+}
+
+TEST(Agent, GivesUpWhatTheExchangeHasEnded) {
+  Running r({.runs_ms = 500'000});
+  r.world.cut();
+  r.world.leases.at(r.id).state = "failed";
+  ASSERT_TRUE(r.world.run_until([&] { return r.world.jobs.empty(); }, 20'000));
+  expect_clean(r.world);
+}
+
+TEST(Agent, ReportsALeaseOfWhichNothingIsHere) {
+  Running r;
+  r.world.kill_agent();
+  r.world.files.clear();
+  r.world.jobs.clear();
+  r.world.boot();
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 20'000));
+  EXPECT_EQ(r.lease().status.phase, 5);
+  EXPECT_EQ(r.lease().status.reason, "agent_lost_it");
+  EXPECT_EQ(r.lease().state, "failed");
+  expect_clean(r.world);
+}
+
+TEST(Agent, NeverRunsAJobTwiceThatTheMachineHasLost) {
+  Running r;
+  r.world.kill_agent();
+  r.world.jobs.clear();
+  r.world.config.boot_id = "boot-2";
+  r.world.boot();
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 20'000));
+  EXPECT_EQ(r.lease().status.reason, "job_lost");
+  EXPECT_EQ(r.world.starts, 1U);
+}
+
+TEST(Agent, RemovesAJobWithoutALease) {
+  World world;
+  world.jobs[sha256("nobody's")].phase = JobPhase::running;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.jobs.empty(); }, 1'000));
+}
+
+TEST(Agent, TurnsDownWhatItCannotPrepare) {
+  World world;
+  world.prepare_error = Error{ErrorCode::invalid_argument, "the image is damaged", {}};
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }, 20'000));
+  // The acceptance was on its way already, so it ends as a lease that failed.
+  EXPECT_EQ(world.leases.at(id).status.reason, "prepare_failed");
+  EXPECT_EQ(world.starts, 0U);
+  ASSERT_TRUE(world.run_until([&] { return world.agent->status().leases.empty(); }, 1'000));
+  expect_clean(world);
+}
+
+TEST(Agent, TriesAgainWhatIsOnlyUnavailable) {
+  World world;
+  world.prepare_error = Error{ErrorCode::unavailable, "no artifact yet", {}};
+  world.upload_error = Error{ErrorCode::unavailable, "full", {}};
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  world.run_for(3'000);
+  EXPECT_GT(world.prepares, 2U);
+  world.prepare_error.reset();
+  ASSERT_TRUE(world.run_until([&] { return world.uploads > 2; }));
+  EXPECT_EQ(world.leases.at(id).status.phase, 3);
+  world.upload_error.reset();
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
+  expect_done(world, id);
+}
+
+TEST(Agent, SaysThatOutputsAreLost) {
+  Running r({.exit_code = 0}, [](World& world) {
+    world.collect_error = Error{ErrorCode::too_large, "more than 10 GB", {}};
+  });
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  EXPECT_TRUE(r.lease().status.outputs.is_zero());
+  EXPECT_EQ(r.lease().status.exit_code, 0);
+}
+
+TEST(Agent, StartsNothingWithoutAGoodClearance) {
+  for (int fault = 0; fault < 2; ++fault) {
+    World world;
+    if (fault == 0) world.clearance = World::key(9);
+    if (fault == 1) world.clearance_seconds = static_cast<uint64_t>(-5);
+    world.boot();
+    ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+    world.run_for(10);
+    const LeaseId id = world.match();
+    ASSERT_TRUE(world.run_until([&] { return over(world, id); }, 20'000));
+    EXPECT_EQ(world.starts, 0U);
+    EXPECT_EQ(world.leases.at(id).status.reason,
+              fault == 0 ? "clearance_invalid" : "clearance_expired");
+  }
+}
+
+TEST(Agent, SellsNoUnitTwice) {
+  Running r({.runs_ms = 20'000}, [](World& world) { world.job.cores = 3; });
+  const LeaseId second = r.world.match();
+  ASSERT_TRUE(r.world.run_until([&] { return over(r.world, second); }, 1'000));
+  EXPECT_EQ(r.world.last_reject, "conflict: terms.unitsPerNode: so many units are not free");
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over() && r.world.jobs.empty(); }));
+  r.world.run_for(10);
+  r.world.starts = 0;
+  const LeaseId third = r.world.match();
+  ASSERT_TRUE(r.world.run_until([&] { return over(r.world, third); }));
+  EXPECT_EQ(r.world.leases.at(third).state, "settled");
+}
+
+TEST(Agent, KeepsItsAskAndReplacesAChangedOne) {
+  World world;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(100);
+  const auto first = *world.ask;
+  world.kill_agent();
+  world.ask.reset();
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  EXPECT_EQ(eip712::digest(world.facts.domain(), *world.ask),
+            eip712::digest(world.facts.domain(), first));
+  EXPECT_TRUE(world.cancelled.empty());
+  world.run_for(100);
+  world.kill_agent();
+  world.ask.reset();
+  world.config.offer.rate = Rate{2'000'000};
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return !world.cancelled.empty(); }));
+  EXPECT_EQ(world.ask->rate, 2'000'000U);
+  EXPECT_GT(world.ask->nonce, first.nonce);
+  EXPECT_EQ(world.cancelled[0], eip712::digest(world.facts.domain(), first));
+}
+
+TEST(Agent, NumbersItsHeartbeatsUpwardsEvenWhenTheClockStepsBack) {
+  World world;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.heartbeats > 3; }));
+  world.kill_agent();
+  world.wall_offset_ms -= 3'600'000;
+  world.boot();
+  const uint64_t before = world.heartbeats;
+  ASSERT_TRUE(world.run_until([&] { return world.heartbeats > before + 3; }));
+}
+
+TEST(Agent, ReconnectsWithPatience) {
+  World world;
+  world.exchange_up = false;
+  world.boot();
+  world.run_for(60'000);
+  EXPECT_TRUE(world.agent);
+  world.exchange_up = true;
+  const uint64_t before = world.time_ms;
+  ASSERT_TRUE(world.run_until([&] { return world.connects == 1; }));
+  EXPECT_LE(world.time_ms - before, 5'100U);
+}
+
+TEST(Agent, IsNotMovedByNonsense) {
+  Running r;
+  const std::string lease = hex0x(r.id.view());
+  const std::vector<std::string> nonsense = {
+      "",
+      "null",
+      "[]",
+      "{}",
+      "{\"type\":7}",
+      "{\"type\":\"reboot\"}",
+      "{\"type\":\"stop\",\"lease\":\"0x12\",\"reason\":\"x\"}",
+      "{\"type\":\"stop\",\"lease\":\"" + lease + "\",\"reason\":\"\"}",
+      "{\"type\":\"stop\",\"lease\":\"" + lease + "\",\"reason\":\"x\",\"now\":true}",
+      "{\"type\":\"closed\",\"lease\":\"" + lease + "\",\"receipt\":{}}",
+      "{\"type\":\"log_ok\",\"lease\":\"" + lease + "\",\"size\":-1}",
+      "{\"type\":\"reply\",\"id\":1e9}",
+      "{\"type\":\"welcome\",\"timeMs\":1,\"leases\":[{}]}",
+      "{\"type\":\"error\",\"code\":\"x\",\"message\":\"y\",\"details\":{\"a\":1}}",
+      std::string(2'000'000, ' '),
+      std::string(5'000, '['),
+  };
+  for (const std::string& text : nonsense) r.world.agent->on_text(text);
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  expect_done(r.world, r.id);
+}
+
+TEST(Agent, IgnoresAReceiptThatTheExchangeDidNotSign) {
+  Running r;
+  eip712::Receipt receipt;
+  receipt.lease = r.id;
+  receipt.paid = 1;
+  r.world.tell(
+      {{"type", "closed"},
+       {"lease", to_json(r.id)},
+       {"receipt", to_json(receipt)},
+       {"signature", to_json(eip712::sign(r.world.facts.domain(), receipt, World::key(9)))}});
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  expect_done(r.world, r.id);
+}
+
+}  // namespace
+}  // namespace mizan::provider
