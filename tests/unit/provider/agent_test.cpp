@@ -1,42 +1,18 @@
 #include "codec/json_fields.hpp"
 #include "crypto/hash.hpp"
-#include "world.hpp"
+#include "expect.hpp"
 
 #include <gtest/gtest.h>
 
 namespace mizan::provider {
 namespace {
 
+using testing::expect_clean;
+using testing::expect_done;
 using testing::FakeLease;
+using testing::over;
 using testing::Script;
 using testing::World;
-
-bool over(const World& world, const LeaseId& id) {
-  return world.leases.at(id).over();
-}
-
-/// All is gone that a lease has left behind.
-void expect_clean(const World& world) {
-  EXPECT_TRUE(world.jobs.empty());
-  for (const auto& [name, text] : world.files) EXPECT_FALSE(name.starts_with("lease-")) << name;
-}
-
-void expect_done(World& world, const LeaseId& id) {
-  const FakeLease& lease = world.leases.at(id);
-  EXPECT_EQ(lease.state, "settled");
-  EXPECT_EQ(lease.closed, 1);
-  EXPECT_EQ(lease.funded, 1);
-  EXPECT_EQ(world.starts, 1U) << "a job is started once";
-  EXPECT_EQ(lease.log, world.full_log()) << "no line lost and none double";
-  EXPECT_EQ(lease.status.exit_code, world.script.exit_code);
-  EXPECT_EQ(lease.status.reason, "failed");
-  EXPECT_EQ(lease.status.ran_ms, world.script.runs_ms);
-  EXPECT_EQ(lease.status.outputs, World::sealed_hash(id));
-  EXPECT_TRUE(world.run_until(
-      [&] { return world.agent && world.jobs.empty() && world.agent->status().leases.empty(); },
-      20'000));
-  expect_clean(world);
-}
 
 TEST(Agent, RunsAJobFromMatchToReceipt) {
   World world;
@@ -56,68 +32,6 @@ TEST(Agent, RunsAJobFromMatchToReceipt) {
   EXPECT_EQ(world.agent->status().earned, Money{world.leases.at(id).vouchered});
   EXPECT_GT(world.leases.at(id).vouchered, 0U);
   EXPECT_TRUE(world.files.contains("receipt-" + hex(id.view())));
-}
-
-/// The steps of an undisturbed run, from the match on: where something can go wrong.
-uint64_t steps_of_a_run() {
-  World world;
-  world.boot();
-  world.run_until([&] { return world.listed(); });
-  world.run_for(10);
-  world.steps = 0;
-  const LeaseId id = world.match();
-  world.run_until([&] { return over(world, id) && world.jobs.empty(); });
-  return world.steps;
-}
-
-/// Disturbs a run at each of its steps in turn, and expects that nobody can tell afterwards.
-void disturb_each_step(const std::function<void(World&)>& disturb, uint64_t at_most_prepares) {
-  const uint64_t steps = steps_of_a_run();
-  ASSERT_GT(steps, 40U);
-  for (uint64_t step = 1; step <= steps; ++step) {
-    SCOPED_TRACE("disturbed at step " + std::to_string(step));
-    World world;
-    world.boot();
-    ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
-    world.run_for(10);
-    world.steps = 0;
-    world.on_step = [&](uint64_t now) {
-      if (now == step) disturb(world);
-    };
-    const LeaseId id = world.match();
-    ASSERT_TRUE(world.run_until([&] { return over(world, id) && world.agent; })) << "not finished";
-    expect_done(world, id);
-    EXPECT_LE(world.prepares, at_most_prepares);
-    if (::testing::Test::HasFailure()) {
-      for (const Notice& notice : world.notices) std::cerr << notice.text << "\n";
-      return;
-    }
-  }
-}
-
-TEST(Agent, SurvivesItsDeathAtEveryStep) {
-  disturb_each_step([](World& world) { world.restart_in(500); }, 2);
-}
-TEST(Agent, SurvivesALongerDeathAtEveryStep) {
-  disturb_each_step([](World& world) { world.restart_in(7'000); }, 2);
-}
-TEST(Agent, SurvivesALostConnectionAtEveryStep) {
-  disturb_each_step([](World& world) { world.cut(); }, 1);
-}
-TEST(Agent, TakesEachMessageTwiceLikeOnce) {
-  disturb_each_step([](World& world) { world.duplicate_next(); }, 1);
-}
-TEST(Agent, SurvivesAnExchangeThatIsAwayAtEveryStep) {
-  disturb_each_step(
-      [](World& world) {
-        world.exchange_up = false;
-        world.cut();
-        const uint64_t back = world.time_ms + 6'000;
-        world.on_step = [&world, back](uint64_t) {
-          if (world.time_ms >= back) world.exchange_up = true;
-        };
-      },
-      1);
 }
 
 /// A world with a job that runs.
