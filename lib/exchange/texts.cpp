@@ -9,7 +9,7 @@ using market::Field;
 
 constexpr size_t kMostText = 128;
 constexpr size_t kMostCached = 256;
-constexpr uint64_t kMostAttribute = 1'000'000'000'000;
+constexpr uint64_t kMostAttribute = market::kMostSliced;
 
 bool is_claimed(Field field) {
   switch (field) {

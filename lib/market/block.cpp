@@ -41,18 +41,39 @@ Mask number_clause(const Column& column, const Clause& clause, Mask among) {
   }
 }
 
+/// Places where units / of of the node's whole ones is at least `bound`. A product on either side
+/// says the same as floor(whole x units / of) >= bound and divides nothing.
+Mask slice_at_least(const Block& block, const Column& column, int64_t bound, Mask among,
+                    uint32_t units) {
+  bound = std::clamp<int64_t>(bound, 0, kMostSliced + 1);
+  return select(among, [&](uint32_t i) {
+    const int64_t of = block.units_per_node[i];
+    const int64_t mine = std::min<int64_t>(units, of);
+    return column[i] >= 0 && column[i] / 1000 * mine >= bound * of;
+  });
+}
+
 Mask sliced_clause(const Block& block, const Clause& clause, Mask among, uint32_t units) {
   const Column& column = block.numbers[number_index(clause.field)];
-  // A slice is never more than its node, so the node's own value rules most asks out.
-  if (clause.op == Op::more || clause.op == Op::at_least)
-    among = number_clause(column, clause, among);
-  Mask out = 0;
-  for (Mask left = among; left != 0; left &= left - 1) {
-    const auto i = static_cast<uint32_t>(std::countr_zero(left));
-    const uint32_t of = block.hot[i].units_per_node;
-    if (holds(clause, slice(column[i], std::min(units, of), of))) out |= Mask{1} << i;
+  const Milli bound = clause.numbers.front();
+  const int64_t above = bound < 0 ? 0 : bound / 1000 + 1;     // whole ones, more than bound
+  const int64_t from = bound < 0 ? 0 : (bound + 999) / 1000;  // at least bound
+  const auto known = [&] { return select(among, [&](uint32_t i) { return column[i] >= 0; }); };
+  switch (clause.op) {
+    case Op::more:
+      return slice_at_least(block, column, above, among, units);
+    case Op::at_least:
+      return slice_at_least(block, column, from, among, units);
+    case Op::less:
+      return known() & ~slice_at_least(block, column, from, among, units);
+    case Op::at_most:
+      return bound < 0 ? 0 : known() & ~slice_at_least(block, column, above, among, units);
+    default:
+      return select(among, [&](uint32_t i) {
+        const uint32_t of = block.units_per_node[i];
+        return holds(clause, slice(column[i], std::min(units, of), of));
+      });
   }
-  return out;
 }
 
 Mask word_clause(const std::array<uint32_t, kBlockSize>& column, const CompiledClause& compiled,
@@ -72,6 +93,7 @@ void Block::copy(uint32_t place, const Block& from, uint32_t from_place) {
   used |= Mask{1} << place;
   priority[place] = from.priority[from_place];
   hot[place] = from.hot[from_place];
+  units_per_node[place] = from.units_per_node[from_place];
   for (size_t f = 0; f < kNumbers; ++f) numbers[f][place] = from.numbers[f][from_place];
   for (size_t f = 0; f < kWords; ++f) words[f][place] = from.words[f][from_place];
 }

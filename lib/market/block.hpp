@@ -21,7 +21,6 @@ struct Hot {
   uint32_t entry = 0;                                ///< index of the book's entry
   const std::vector<std::string>* cached = nullptr;  ///< the entry's
   uint32_t nodes = 0;
-  uint32_t units_per_node = 0;
   uint32_t min_units = 0;
   uint32_t most_free = 0;  ///< free units on the node that has most
   bool interruptible = false;
@@ -41,6 +40,7 @@ struct Block {
   Mask used = 0;
   std::array<Priority, kBlockSize> priority;
   std::array<Hot, kBlockSize> hot;
+  std::array<uint32_t, kBlockSize> units_per_node;
   std::array<std::array<Milli, kBlockSize>, kNumbers> numbers;
   std::array<std::array<uint32_t, kBlockSize>, kWords> words;
 

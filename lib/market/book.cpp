@@ -43,6 +43,10 @@ uint64_t lease_seconds(const Demand& demand, Rate rate, uint64_t most_seconds) {
   uint64_t seconds = std::min(demand.max_seconds, most_seconds);
   const u128 a_second = rate.nano * demand.nodes * demand.units;  // below 2^50 x 2^64
   if (a_second == 0) return seconds;
+  u128 whole = 0;  // a product is cheaper than a division, and nearly always enough
+  if (!__builtin_mul_overflow(a_second, static_cast<u128>(seconds), &whole) &&
+      whole <= demand.max_total.nano)
+    return seconds;
   const u128 affordable = demand.max_total.nano / a_second;
   return affordable < seconds ? static_cast<uint64_t>(affordable) : seconds;
 }
@@ -95,7 +99,6 @@ void Book::place(Entry& entry, AskRef ref) {
   block.hot[i] = {ref,
                   &entry.ask.attributes.cached,
                   ask.nodes,
-                  ask.units_per_node,
                   ask.min_units,
                   most(entry.free),
                   ask.interruptible,
@@ -104,6 +107,7 @@ void Book::place(Entry& entry, AskRef ref) {
                   ask.until,
                   ask.min_seconds,
                   ask.max_seconds};
+  block.units_per_node[i] = ask.units_per_node;
   for (size_t f = 0; f < kNumbers; ++f) block.numbers[f][i] = ask.attributes.numbers[f];
   for (size_t f = 0; f < kWords; ++f) block.words[f][i] = symbols_.hold(ask.attributes.words[f]);
   summary.chips |= chip_bit(block.words[word_index(Field::chip)][i]);

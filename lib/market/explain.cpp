@@ -11,7 +11,7 @@ namespace {
 /// The nearest miss seen so far; what fails nothing else goes before what fails more.
 class Nearest {
  public:
-  void offer(bool alone, u128 distance, std::string text) {
+  void offer(bool alone, uint64_t distance, std::string text) {
     if (best_ && (alone_ > alone || (alone_ == alone && distance_ < distance))) return;
     if (best_ && alone_ == alone && distance_ == distance && *best_ <= text) return;
     alone_ = alone;
@@ -19,32 +19,38 @@ class Nearest {
     best_ = std::move(text);
   }
   /// Whether a value at this distance could still be the nearest: spares making its text.
-  bool wants(bool alone, u128 distance) const {
+  bool wants(bool alone, uint64_t distance) const {
     return !best_ || alone > alone_ || (alone == alone_ && distance <= distance_);
   }
-  std::string text() const { return best_.value_or(""); }
+  std::string best() const { return best_.value_or(""); }
 
  private:
   std::optional<std::string> best_;
   bool alone_ = false;
-  u128 distance_ = 0;
+  uint64_t distance_ = 0;
 };
 
-u128 gap(Milli a, Milli b) {
-  return a < b ? static_cast<u128>(b) - static_cast<u128>(a)
-               : static_cast<u128>(a) - static_cast<u128>(b);
+/// Both are within a thousand times kMostNumber, so the gap fits.
+uint64_t gap(Milli a, Milli b) {
+  return a < b ? static_cast<uint64_t>(b - a) : static_cast<uint64_t>(a - b);
 }
 
-u128 number_distance(const Clause& clause, Milli value) {
-  u128 least = gap(value, clause.numbers.front());
-  for (const Milli wanted : clause.numbers) least = std::min(least, gap(value, wanted));
+uint64_t number_distance(const Clause& clause, Milli value) {
+  uint64_t least = gap(value, clause.numbers.front());
+  for (size_t i = 1; i < clause.numbers.size(); ++i)
+    least = std::min(least, gap(value, clause.numbers[i]));
   return least;
+}
+
+std::string text(std::string_view before, uint64_t number, std::string_view after) {
+  return std::string(before) + std::to_string(number) + std::string(after);
 }
 
 struct Dimension {
   Reason reason;
   Nearest nearest;
-  Mask failed = 0;  // in the block at hand
+  std::vector<uint32_t> distances;  // of a word's clause: from each symbol; 0 if not known yet
+  Mask failed = 0;                  // in the block at hand
 };
 
 enum Own : size_t { kPrice, kUnits, kTime, kOwner, kInterruption, kExcluded, kOwnCount };
@@ -68,17 +74,22 @@ std::vector<Reason> Book::explain(const Demand& demand, uint64_t now) const {
       Milli value = block.numbers[number_index(clause.field)][i];
       if (value == kUnknown) return;
       if (is_sliced(clause.field))
-        value = slice(value, std::min(demand.units, block.hot[i].units_per_node),
-                      block.hot[i].units_per_node);
-      const u128 distance = number_distance(clause, value);
+        value =
+            slice(value, std::min(demand.units, block.units_per_node[i]), block.units_per_node[i]);
+      const uint64_t distance = number_distance(clause, value);
       if (dimension.nearest.wants(alone, distance))
         dimension.nearest.offer(alone, distance, format_milli(value));
     } else if (is_word(clause.field) && (clause.op == Op::equal || clause.op == Op::in)) {
-      const std::string_view word = symbols_.word(block.words[word_index(clause.field)][i]);
-      if (word.empty()) return;
-      size_t distance = 1000;
-      for (const std::string& wanted : clause.words)
-        distance = std::min(distance, edit_distance(word, wanted));
+      const uint32_t symbol = block.words[word_index(clause.field)][i];
+      if (symbol == 0) return;
+      const std::string_view word = symbols_.word(symbol);
+      if (dimension.distances.size() <= symbol) dimension.distances.resize(symbol + 1, 0);
+      uint32_t& distance = dimension.distances[symbol];  // one more than the letters that differ
+      if (distance == 0) {
+        distance = 1000;
+        for (const std::string& wanted : clause.words)
+          distance = std::min(distance, static_cast<uint32_t>(edit_distance(word, wanted)) + 1);
+      }
       if (dimension.nearest.wants(alone, distance))
         dimension.nearest.offer(alone, distance, std::string(word));
     }
@@ -92,31 +103,35 @@ std::vector<Reason> Book::explain(const Demand& demand, uint64_t now) const {
         dimension.nearest.offer(alone, rate, std::to_string(rate));
     } else if (d == kUnits) {
       if (demand.units < hot.min_units) {
-        dimension.nearest.offer(alone, hot.min_units - demand.units,
-                                "at least " + std::to_string(hot.min_units) + " units of a node");
+        const uint32_t more = hot.min_units - demand.units;
+        if (dimension.nearest.wants(alone, more))
+          dimension.nearest.offer(alone, more,
+                                  text("at least ", hot.min_units, " units of a node"));
       } else if (demand.units > hot.most_free) {
-        dimension.nearest.offer(alone, demand.units - hot.most_free,
-                                std::to_string(hot.most_free) + " free units on a node");
+        const uint32_t less = demand.units - hot.most_free;
+        if (dimension.nearest.wants(alone, less))
+          dimension.nearest.offer(alone, less, text("", hot.most_free, " free units on a node"));
       } else {
         const auto& free = entries_[hot.entry].free;
         const auto enough = static_cast<uint64_t>(
             std::count_if(free.begin(), free.end(), [&](uint32_t f) { return f >= demand.units; }));
-        dimension.nearest.offer(alone, demand.nodes - enough,
-                                std::to_string(enough) + " such nodes");
+        if (dimension.nearest.wants(alone, demand.nodes - enough))
+          dimension.nearest.offer(alone, demand.nodes - enough, text("", enough, " such nodes"));
       }
     } else if (d == kTime) {
       const uint64_t seconds = lease_seconds(demand, Rate{rate}, hot.max_seconds);
-      if (now < hot.from)
-        dimension.nearest.offer(alone, hot.from - now,
-                                "from " + std::to_string(hot.from - now) + " s on");
-      else if (seconds == 0 || seconds < hot.min_seconds)
-        dimension.nearest.offer(alone, hot.min_seconds - seconds,
-                                "leases of at least " + std::to_string(hot.min_seconds) +
-                                    " s; time and money allow " + std::to_string(seconds));
-      else
-        dimension.nearest.offer(
-            alone, seconds - (hot.until > now ? hot.until - now : 0),
-            "until " + std::to_string(hot.until > now ? hot.until - now : 0) + " s from now");
+      const uint64_t left = hot.until > now ? hot.until - now : 0;
+      if (now < hot.from) {
+        if (dimension.nearest.wants(alone, hot.from - now))
+          dimension.nearest.offer(alone, hot.from - now,
+                                  text("from ", hot.from - now, " s from now on"));
+      } else if (seconds == 0 || seconds < hot.min_seconds) {
+        if (dimension.nearest.wants(alone, hot.min_seconds - seconds))
+          dimension.nearest.offer(alone, hot.min_seconds - seconds,
+                                  text("leases of at least ", hot.min_seconds, " s"));
+      } else if (dimension.nearest.wants(alone, seconds - left)) {
+        dimension.nearest.offer(alone, seconds - left, text("until ", left, " s from now"));
+      }
     }
   };
 
@@ -151,7 +166,9 @@ std::vector<Reason> Book::explain(const Demand& demand, uint64_t now) const {
       const Mask alone = dimension.failed & ~twice;
       dimension.reason.removed += static_cast<uint64_t>(std::popcount(dimension.failed));
       dimension.reason.alone += static_cast<uint64_t>(std::popcount(alone));
-      for (Mask left = dimension.failed; left != 0; left &= left - 1) {
+      // Once an offer fails this alone, the others are further off whatever their distance.
+      const Mask candidates = dimension.reason.alone > 0 ? alone : dimension.failed;
+      for (Mask left = candidates; left != 0; left &= left - 1) {
         const auto i = static_cast<uint32_t>(std::countr_zero(left));
         const bool only = (alone >> i & 1) != 0;
         if (d < clauses.size())
@@ -164,7 +181,7 @@ std::vector<Reason> Book::explain(const Demand& demand, uint64_t now) const {
   std::vector<Reason> out;
   for (Dimension& dimension : dimensions) {
     if (dimension.reason.removed == 0) continue;
-    dimension.reason.nearest = dimension.nearest.text();
+    dimension.reason.nearest = dimension.nearest.best();
     out.push_back(std::move(dimension.reason));
   }
   return out;

@@ -85,11 +85,13 @@ struct Attributes {
   const std::string& word(Field field) const { return words[word_index(field)]; }
 };
 
-/// The part of a node's `value` that `units` of its `of` units get, rounded down to whole ones.
+inline constexpr int64_t kMostSliced = 1'000'000'000'000;  ///< whole ones, of a sliced field
+
+/// The part of a node's `value` (of a sliced field, at most kMostSliced) that `units` of its `of`
+/// units get, rounded down to whole ones. Both are at most 65,536, so nothing wraps.
 constexpr Milli slice(Milli value, uint32_t units, uint32_t of) {
   if (value == kUnknown || units == of || of == 0) return value;
-  __extension__ typedef __int128 Wide;
-  return static_cast<Milli>(static_cast<Wide>(value) * units / of / 1000) * 1000;
+  return value / 1000 * units / of * 1000;
 }
 
 }  // namespace mizan::market

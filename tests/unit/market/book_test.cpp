@@ -329,7 +329,12 @@ TEST(Book, AgreesWithANaiveBook) {
                                          "units in [2,8] disk_gb=10",
                                          "chip=none",
                                          "memory_gb in 8,16,32 nodes>=2",
-                                         "reliability>=0.5"};
+                                         "reliability>=0.5",
+                                         "memory_gb>-1 cores<=0.5",
+                                         "disk_gb<7.5 cores>0.5",
+                                         "memory_gb<0",
+                                         "cores<=-1",
+                                         "cores>=2.5"};
   Book book;
   NaiveBook naive;
   for (uint64_t step = 1; step <= 6000; ++step) {
