@@ -74,7 +74,7 @@ Result<policy::RuleSet> rules_of(const Context& context, const Options& options)
 Result<int> check(const Context& context, const Options& options) {
   MIZAN_TRY(rules, rules_of(context, options));
   auto text = read_small_file(options.file, kCaseFileBytesMax);
-  if (!text) return fail(ErrorCode::invalid_argument, options.file + ": " + text.error().message);
+  if (!text) return fail(ErrorCode::invalid_argument, text.error().message);
   const auto language = options.language == "ar" ? policy::Language::ar : policy::Language::en;
   MIZAN_TRY(answers, policy::check_text(rules, *text, {options.pending}, language));
   if (context.json) {

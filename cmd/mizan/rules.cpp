@@ -32,7 +32,7 @@ Result<policy::RuleSet> load_rules(const fs::path& folder) {
     const fs::path& path = it->path();
     if (path.extension() != ".json") continue;
     auto text = read_small_file(path, kRuleFileBytesMax);
-    if (!text) return bad_rules(path, text.error().message);
+    if (!text) return fail(ErrorCode::invalid_argument, text.error().message);
     files[path.filename().string()] = *std::move(text);
     if (files.size() > kRuleFilesMax) return bad_rules(folder, "has too many rule files");
   }
