@@ -5,11 +5,71 @@
 #include "mizan/lookup.hpp"
 #include "mizan/print.hpp"
 #include "mizan/watch_job.hpp"
+#include "transfer/stream.hpp"
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 namespace mizan::cli {
 namespace {
+
+constexpr uint64_t kLogBytesMax = uint64_t{1} << 40;
+
+class Printer {
+ public:
+  Printer(const Context& context, bool times)
+      : context_(context),
+        times_(times),
+        out_(stdout, context.no_color),
+        err_(stderr, context.no_color) {}
+
+  void print(const LogRecord& record) {
+    if (context_.json) {
+      print_json(json::object{{"time", printable(record.time)},
+                              {"stream", record.err ? "stderr" : "stdout"},
+                              {"text", printable(record.text)},
+                              {"partial", record.partial}});
+      return;
+    }
+    const std::string text =
+        (times_ ? record.time + " " : "") + record.text + (record.partial ? "" : "\n");
+    const Terminal& to = record.err ? err_ : out_;
+    to.write(to.live() ? (record.err ? err_filter_ : out_filter_).pass(text) : text);
+  }
+
+ private:
+  const Context& context_;
+  bool times_;
+  Terminal out_;
+  Terminal err_;
+  LogFilter out_filter_;
+  LogFilter err_filter_;
+};
+
+// A log may be larger than memory: it passes through a file.
+Result<int> print_so_far(const Context& context, Session& session, const FoundJob& job,
+                         bool times) {
+  MIZAN_CHECK(make_private_folder(context.home / "tmp"));
+  const fs::path file = context.home / "tmp" / fmt::format("{}.log", ::getpid());
+  auto answer = session.client().get_file(
+      "/v1/leases/" + hex0x(job.lease.view()) + "/logs?offset=0", file, kLogBytesMax);
+  if (!answer) return fail(std::move(answer).error());
+  auto source = transfer::file_source(file);
+  std::error_code ignored;
+  fs::remove(file, ignored);  // it stays open
+  if (!source) return fail(std::move(source).error());
+  LogRecords records;
+  Printer printer(context, times);
+  while (true) {
+    MIZAN_TRY(bytes, (*source)());
+    if (bytes.empty()) break;
+    for (const LogRecord& record : records.feed(as_text(bytes))) printer.print(record);
+  }
+  if (lease_is_over(job.view))
+    for (const LogRecord& record : records.finish()) printer.print(record);
+  return kExitDone;
+}
 
 Result<int> logs(const Context& context, const std::string& ref, bool follow, bool times) {
   MIZAN_TRY(session, Session::open(context, Access::requests));
@@ -24,28 +84,7 @@ Result<int> logs(const Context& context, const std::string& ref, bool follow, bo
     if (context.json) print_json(followed.lease);
     return exit_code_of(followed.lease);
   }
-  MIZAN_TRY(answer,
-            session.client().get("/v1/leases/" + hex0x(job.lease.view()) + "/logs?offset=0"));
-  LogRecords cutter;
-  auto records = cutter.feed(answer.body);
-  if (lease_is_over(job.view))
-    for (LogRecord& last : cutter.finish()) records.push_back(std::move(last));
-  const Terminal out(stdout, context.no_color), err(stderr, context.no_color);
-  LogFilter out_filter, err_filter;
-  for (const LogRecord& record : records) {
-    if (context.json) {
-      print_json(json::object{{"time", record.time},
-                              {"stream", record.err ? "stderr" : "stdout"},
-                              {"text", printable(record.text)},
-                              {"partial", record.partial}});
-      continue;
-    }
-    const std::string text =
-        (times ? record.time + " " : "") + record.text + (record.partial ? "" : "\n");
-    const Terminal& to = record.err ? err : out;
-    to.write(to.live() ? (record.err ? err_filter : out_filter).pass(text) : text);
-  }
-  return kExitDone;
+  return print_so_far(context, session, job, times);
 }
 
 }  // namespace
