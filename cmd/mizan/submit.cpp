@@ -2,6 +2,7 @@
 
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
+#include "market/order.hpp"
 #include "mizan/json_view.hpp"
 #include "mizan/print.hpp"
 #include "transfer/tree.hpp"
@@ -17,8 +18,7 @@ namespace {
 
 constexpr size_t kSpecBytesMax = 64 * 1024;
 constexpr uint64_t kBidValidSeconds = 60;
-// A rate nobody asks: how "any price" is said.
-constexpr u128 kAnyRate = u128{1} << 100;
+constexpr u128 kAnyRate = market::kMostRate;
 
 uint64_t seconds_wanted(const JobRequest& request) {
   const uint64_t asked = request.file.job.max_seconds;
