@@ -16,7 +16,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr int kUnknownCode = 137;  // as if killed, which it was
-constexpr uint64_t kDiskFullBytes = 64 * 1024;
+constexpr uint64_t kDiskFullBytes = 65536;
 
 json::object to_json(const ProcessId& id) {
   return {{"pid", id.pid}, {"start_ticks", id.start_ticks}};

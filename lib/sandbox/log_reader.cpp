@@ -15,7 +15,7 @@ namespace mizan::sandbox {
 namespace {
 
 /// conmon splits what a job writes into pieces of 8 KiB; anything much longer is no record of it.
-constexpr uint64_t kRecordMax = 64 * 1024;
+constexpr uint64_t kRecordMax = 65536;
 
 std::optional<unsigned> digits(std::string_view text, size_t at, size_t count) {
   unsigned value = 0;

@@ -33,7 +33,7 @@ class LogReader {
   /// What was written since, up to about `bytes_max` bytes of the log's file; empty when there is
   /// nothing new (or no file yet). With `ended` (the job has exited) a last record that the size
   /// limit cut short is given too. A malformed record is `corrupted` and is not passed.
-  Result<std::vector<LogChunk>> read(uint64_t bytes_max = 256 * 1024, bool ended = false);
+  Result<std::vector<LogChunk>> read(uint64_t bytes_max = 262144, bool ended = false);
 
   uint64_t offset() const { return offset_; }  ///< bytes of the log's file already given
 

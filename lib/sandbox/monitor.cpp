@@ -20,7 +20,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr int kCreateTimeoutMs = 60'000;
-constexpr size_t kMessageMax = 64 * 1024;
+constexpr size_t kMessageMax = 65536;
 constexpr size_t kReasonMax = 2000;
 
 /// One line that conmon writes once the container is created, or could not be.

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <memory>
@@ -21,7 +20,7 @@ namespace mizan::sandbox {
 
 namespace {
 
-constexpr size_t kBlock = 64 * 1024;
+constexpr size_t kBlock = 65536;
 constexpr size_t kPathMax = 4096;
 constexpr size_t kDepthMax = 256;
 constexpr uint32_t kIdMax = 65535, kNobody = 65534;
@@ -174,26 +173,18 @@ Result<void> Unpacker::remove(int parent, const std::string& name, size_t depth)
 
 Result<void> Unpacker::clear(int folder, size_t depth) const {
   if (depth > kDepthMax) return bad("its folders are nested too deeply");
-  DIR* dir = ::fdopendir(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (dir == nullptr) return fail_errno("list a folder of the image", errno);
-  Result<void> outcome;
-  while (outcome) {
-    dirent* found = ::readdir(dir);
-    if (found == nullptr) break;
-    std::string name = found->d_name;
-    if (name == "." || name == "..") continue;
+  MIZAN_TRY(names, names_in(UniqueFd(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))));
+  for (const auto& name : names) {
     struct stat st {};
     if (::fstatat(folder, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    if (is_new(st)) {
-      if (!S_ISDIR(st.st_mode)) continue;
+    if (!is_new(st)) {
+      MIZAN_CHECK(remove(folder, name, depth));
+    } else if (S_ISDIR(st.st_mode)) {
       auto inner = open_at2(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH);
-      if (inner) outcome = clear(inner.get(), depth + 1);
-    } else {
-      outcome = remove(folder, name, depth);
+      if (inner) MIZAN_CHECK(clear(inner.get(), depth + 1));
     }
   }
-  ::closedir(dir);
-  return outcome;
+  return {};
 }
 
 void Unpacker::remember(int parent, const std::string& name) {

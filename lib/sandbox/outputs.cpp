@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <set>
@@ -129,21 +128,12 @@ Result<void> Collector::add(const std::string& path, uint32_t depth) {
 Result<void> Collector::add_children(const std::string& path, const UniqueFd& folder,
                                      uint32_t depth) {
   auto opened = open_at2(folder.get(), ".", O_RDONLY | O_DIRECTORY, 0, kResolve);
-  DIR* dir = opened ? ::fdopendir(opened.get()) : nullptr;
-  if (dir == nullptr) {
+  if (!opened) {
     refuse(path, why_refused(errno));
     return {};
   }
-  (void)opened.release();  // closed with `dir`
-  std::vector<std::string> names;
-  while (dirent* entry = ::readdir(dir)) {
-    std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    if (names.size() + list_.entries.size() >= limits_.entries_max + limits_.refusals_max) break;
-    names.push_back(std::move(name));
-  }
-  ::closedir(dir);
-  std::sort(names.begin(), names.end());
+  // One more than may be listed, so that the limit is noticed.
+  MIZAN_TRY(names, names_in(std::move(opened), limits_.entries_max + limits_.refusals_max + 1));
   for (const auto& name : names)
     MIZAN_CHECK(add((path == "/" ? "" : path) + "/" + name, depth + 1));
   return {};

@@ -16,7 +16,7 @@ namespace mizan::sandbox {
 
 namespace {
 
-constexpr size_t kOutputMax = 16 * 1024;
+constexpr size_t kOutputMax = 16384;
 constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// posix_spawn's two argument objects, freed whatever happens.

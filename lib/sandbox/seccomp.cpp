@@ -110,8 +110,8 @@ Result<json::object> make_seccomp(std::string_view list) {
   out.push_back(json::object{
       {"names", std::move(refused)}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", EPERM}});
   out.push_back(allow("clone", {compare(0, kNamespaceFlags, "SCMP_CMP_MASKED_EQ", 0)}));
-  for (uint64_t family : {AF_UNIX, AF_INET, AF_INET6})
-    out.push_back(allow("socket", {compare(0, family, "SCMP_CMP_EQ")}));
+  for (int family : {AF_UNIX, AF_INET, AF_INET6})
+    out.push_back(allow("socket", {compare(0, static_cast<uint64_t>(family), "SCMP_CMP_EQ")}));
   out.push_back(
       allow("socket", {compare(0, AF_NETLINK, "SCMP_CMP_EQ"), compare(2, 0, "SCMP_CMP_EQ")}));
   return json::object{{"defaultAction", "SCMP_ACT_ERRNO"},

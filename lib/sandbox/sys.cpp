@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <memory>
 #include <poll.h>
 #include <signal.h>
 #include <sys/random.h>
@@ -23,7 +24,7 @@ namespace mizan::sandbox {
 
 tl::unexpected<Error> fail_errno(const std::string& what, int number) {
   auto code = number == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;
-  return fail(Error{code, "cannot " + what + ": " + std::strerror(number)}.with(
+  return fail(Error{code, "cannot " + what + ": " + ::strerrordesc_np(number)}.with(
       "errno", std::to_string(number)));
 }
 
@@ -83,31 +84,15 @@ namespace {
 Result<void> remove_at(int parent, const std::string& name, dev_t device, int depth) {
   if (::unlinkat(parent, name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return fail_errno("remove " + name, errno);
-  int fd = ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return fail_errno("remove " + name, errno);
+  UniqueFd folder(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat st {};
-  DIR* dir = ::fdopendir(fd);
-  if (dir == nullptr || ::fstat(fd, &st) != 0) {
-    int number = errno;
-    dir ? ::closedir(dir) : ::close(fd);
-    return fail_errno("remove " + name, number);
-  }
-  Result<void> outcome;
-  if (st.st_dev != device) {
-    outcome = fail(ErrorCode::conflict, "cannot remove " + name + ": something is mounted on it");
-  } else if (depth == 0) {
-    outcome = fail(ErrorCode::too_large, "cannot remove " + name + ": too many folders deep");
-  }
-  while (outcome) {
-    errno = 0;
-    dirent* entry = ::readdir(dir);
-    if (entry == nullptr) break;
-    std::string_view child = entry->d_name;
-    if (child == "." || child == "..") continue;
-    outcome = remove_at(fd, entry->d_name, device, depth - 1);
-  }
-  ::closedir(dir);
-  if (!outcome) return outcome;
+  if (!folder || ::fstat(folder.get(), &st) != 0) return fail_errno("remove " + name, errno);
+  if (st.st_dev != device)
+    return fail(ErrorCode::conflict, "cannot remove " + name + ": something is mounted on it");
+  if (depth == 0)
+    return fail(ErrorCode::too_large, "cannot remove " + name + ": too many folders deep");
+  MIZAN_TRY(names, names_in(UniqueFd(::fcntl(folder.get(), F_DUPFD_CLOEXEC, 0))));
+  for (const auto& child : names) MIZAN_CHECK(remove_at(folder.get(), child, device, depth - 1));
   if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return fail_errno("remove " + name, errno);
   return {};
@@ -124,17 +109,23 @@ Result<void> remove_tree(const fs::path& path) {
   return remove_at(AT_FDCWD, path.string(), st.st_dev, 1024);
 }
 
-std::vector<std::string> names_in(const fs::path& folder) {
+Result<std::vector<std::string>> names_in(UniqueFd folder, size_t count_max) {
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(folder ? ::fdopendir(folder.get()) : nullptr, ::closedir);
+  if (!dir) return fail_errno("list a folder", errno);
+  (void)folder.release();  // closed with `dir`
   std::vector<std::string> names;
-  DIR* dir = ::opendir(folder.c_str());
-  if (dir == nullptr) return names;
-  while (dirent* entry = ::readdir(dir)) {
+  // readdir is safe where each thread has a DIR of its own. NOLINTNEXTLINE(concurrency-mt-unsafe)
+  for (dirent* entry; names.size() < count_max && (entry = ::readdir(dir.get())) != nullptr;) {
     std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  ::closedir(dir);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return names_in(std::move(fd)).value_or(std::vector<std::string>{});
 }
 
 uint64_t boottime_ms() {

@@ -30,6 +30,8 @@ Result<void> make_folder(const fs::path& path, mode_t mode);
 /// Removes a tree without following links or crossing into another file system. Nothing there is
 /// fine.
 Result<void> remove_tree(const fs::path& path);
+/// The names in an open folder, in order, without "." and ".."; at most `count_max` of them.
+Result<std::vector<std::string>> names_in(UniqueFd folder, size_t count_max = SIZE_MAX);
 /// The names in a folder, in order; empty where there is none.
 std::vector<std::string> names_in(const fs::path& folder);
 

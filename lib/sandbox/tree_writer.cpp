@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -94,19 +93,10 @@ Result<void> copy_entry(int from_parent, const std::string& from_name, int to_pa
     return {};
   }
   MIZAN_TRY(to, enter(to_parent, to_name, owner, st.st_mode & 0777));
-  DIR* dir = ::fdopendir(from.get());
-  if (dir == nullptr) return fail_copy(from_name, errno);
-  int from_fd = from.release();  // closed with `dir`
-  Result<void> outcome;
-  while (outcome) {
-    dirent* entry = ::readdir(dir);
-    if (entry == nullptr) break;
-    std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    outcome = copy_entry(from_fd, name, to.get(), name, owner, depth - 1);
-  }
-  ::closedir(dir);
-  return outcome;
+  MIZAN_TRY(names, names_in(UniqueFd(::fcntl(from.get(), F_DUPFD_CLOEXEC, 0))));
+  for (const auto& name : names)
+    MIZAN_CHECK(copy_entry(from.get(), name, to.get(), name, owner, depth - 1));
+  return {};
 }
 
 }  // namespace

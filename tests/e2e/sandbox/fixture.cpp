@@ -16,7 +16,7 @@ namespace mizan::sandbox::testing {
 namespace {
 
 std::string make_temporary() {
-  std::string name = "/tmp/mizan-sandbox-XXXXXX";
+  std::string name = std::filesystem::temp_directory_path() / "mizan-sandbox-XXXXXX";
   EXPECT_NE(::mkdtemp(name.data()), nullptr);
   ::chmod(name.c_str(), 0711);
   return name;
