@@ -17,7 +17,7 @@ setup: test -f data/input.txt
 run: |
   mkdir -p /checkpoints out
   echo "epochs=$EPOCHS input=$(cat data/input.txt) rank=$NODE_RANK"
-  for step in 1 2 3; do echo "step=$step/3 loss=$((4 - step)).5"; sleep 0.2; done
+  for step in 1 2 3; do echo "step=$step/3 loss=$((4 - step)).5"; sleep 0.8; done
   echo trained > out/model.txt
   echo saved > /checkpoints/last
   echo to-stderr >&2
