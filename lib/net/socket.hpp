@@ -15,7 +15,8 @@ class Socket {
  public:
   virtual ~Socket() = default;
   /// Queues one text message. A peer that reads too slowly for its queue's bound is cut off. `sent`
-  /// is called once the message has gone to the system: who has much to send waits for it.
+  /// is called once the message has gone to the system, never from within `send`: who has much to
+  /// send waits for it.
   virtual void send(std::string text, std::function<void()> sent) = 0;
   void send(std::string text) { send(std::move(text), nullptr); }
   /// Sends what is queued, says goodbye with `reason` (at most 120 bytes), then closes.

@@ -1,0 +1,249 @@
+// The API from the outside: what everybody else gets.
+#include "service/world.hpp"
+#include "support/seed.hpp"
+
+namespace mizan::service {
+namespace {
+
+uint64_t last_sequence(World& world) {
+  return world.service->state().read(
+      [](const exchange::Exchange& core) { return core.last_sequence(); });
+}
+
+TEST(Hostile, MalformedBodiesNameTheirFieldAndReachNoJournal) {
+  World world;
+  world.open_market();
+  const uint64_t before = last_sequence(world);
+  const auto bad = [&](const std::string& target, const std::string& body, const char* code,
+                       const char* field) {
+    const Answered answer = world.send(world.request("POST", target, body));
+    EXPECT_EQ(answer.code(), code) << target << " " << body.substr(0, 100) << " " << answer.raw;
+    EXPECT_GE(answer.status, 400U);
+    if (*field != 0) {
+      const json::value* found = answer.body.at("details").as_object().if_contains("field");
+      ASSERT_TRUE(found) << answer.raw;
+      EXPECT_EQ(*found, field);
+    }
+  };
+  for (const char* target :
+       {"/v1/bids", "/v1/asks", "/v1/grants", "/v1/plan", "/v1/asks/cancel", "/v1/bids/cancel"}) {
+    bad(target, "", "invalid_argument", "");
+    bad(target, "null", "invalid_argument", "");
+    bad(target, "[]", "invalid_argument", "");
+    bad(target, "{", "invalid_argument", "");
+    bad(target, "\xff\xfe", "invalid_argument", "");
+    bad(target, std::string(10'000, '['), "too_large", "");
+    bad(target, "{\"a\":" + std::string(100, '{'), "too_large", "");
+  }
+  const json::object good = world.bid_body(world.bid());
+  const auto changed = [&](auto change) {
+    json::object body = good;
+    change(body);
+    return json_text(body);
+  };
+  bad("/v1/bids", changed([](auto& b) { b["bdi"] = 1; }), "unknown_field", "bdi");
+  bad("/v1/bids", changed([](auto& b) { b.erase("spec"); }), "invalid_argument", "spec");
+  bad("/v1/bids", changed([](auto& b) { b["bid"].as_object()["maxRate"] = 12; }),
+      "invalid_argument", "bid.maxRate");
+  bad("/v1/bids", changed([](auto& b) { b["bid"].as_object()["maxRate"] = "-1"; }),
+      "invalid_argument", "bid.maxRate");
+  bad("/v1/bids", changed([](auto& b) { b["bid"].as_object()["nodes"] = 4294967296; }),
+      "invalid_argument", "bid.nodes");
+  bad("/v1/bids", changed([](auto& b) { b["bid"].as_object()["buyer"] = "me"; }),
+      "invalid_argument", "bid.buyer");
+  bad("/v1/bids", changed([](auto& b) { b["bid"].as_object()["nodez"] = 1; }), "unknown_field",
+      "bid.nodez");
+  bad("/v1/bids", changed([](auto& b) { b["signature"] = "0x00"; }), "invalid_argument",
+      "signature");
+  bad("/v1/bids", changed([](auto& b) { b["spec"] = "x"; }), "invalid_argument", "bid.specHash");
+  bad("/v1/bids", changed([](auto& b) { b["spec"].as_object()["query"] = "cores>=1"; }),
+      "invalid_argument", "bid.specHash");
+  EXPECT_EQ(last_sequence(world), before);
+}
+
+TEST(Hostile, ForgedAndReplayedOrdersAreRefused) {
+  World world;
+  world.open_market();
+  const uint64_t before = last_sequence(world);
+  json::object forged = world.bid_body(world.bid());
+  forged["signature"] = world.signature(world.bid(), world.provider);
+  EXPECT_EQ(world.post("/v1/bids", forged).status, 401U);
+  json::object other_exchange = world.bid_body(world.bid());
+  other_exchange["signature"] =
+      to_json(eip712::sign(eip712::Domain::credits(Hash32{{9}}), world.bid(), world.buyer));
+  EXPECT_EQ(world.post("/v1/bids", other_exchange).status, 401U);
+  json::object stolen = world.grant(world.buyer.address(), 1);
+  stolen["signature"] =
+      world.signature(from_json<eip712::Grant>(stolen.at("grant"), "grant").value(), world.buyer);
+  EXPECT_EQ(world.post("/v1/grants", stolen).status, 401U);
+  EXPECT_EQ(last_sequence(world), before);
+
+  ASSERT_EQ(world.post("/v1/bids", world.bid_body(world.bid())).status, 200U);
+  EXPECT_GE(world.post("/v1/bids", world.bid_body(world.bid())).status, 400U);  // the same nonce
+  EXPECT_GE(world.post("/v1/grants", world.grant(world.buyer.address(), 1'000'000'000)).status,
+            400U);  // the first grant, once more
+  EXPECT_EQ(world.get("/v1/leases", &world.buyer).body.at("leases").as_array().size(), 1U);
+}
+
+TEST(Hostile, TooLittleMoneyAndStrangersGetNoLease) {
+  World world;
+  world.open_market();
+  const uint64_t before = last_sequence(world);
+  const SecretKey stranger = SecretKey::generate();
+  eip712::Bid bid = world.bid();
+  bid.buyer = stranger.address();
+  const Answered answer =
+      world.post("/v1/bids", json::object{{"bid", to_json(bid)},
+                                          {"spec", World::spec()},
+                                          {"signature", world.signature(bid, stranger)}});
+  EXPECT_EQ(answer.status, 402U);
+  EXPECT_EQ(last_sequence(world), before);  // a key costs nothing, a place in the journal does
+  eip712::Bid dear = world.bid();
+  dear.max_rate = u128{1} << 90;
+  dear.max_total = u128{1} << 100;
+  EXPECT_GE(world.post("/v1/bids", world.bid_body(dear)).status, 200U);
+}
+
+TEST(Hostile, IdempotencyKeysAreBounded) {
+  World world;
+  const json::object body = world.grant(world.buyer.address(), 1);
+  for (const std::string& key : {std::string(65, 'a'), std::string("a b"), std::string("a\x01")})
+    EXPECT_EQ(world.post("/v1/grants", body, key).status, 400U);
+  EXPECT_EQ(world.post("/v1/grants", body, std::string(64, 'a')).status, 200U);
+}
+
+TEST(Hostile, UnknownCallsAndQueriesAreRefused) {
+  World world;
+  EXPECT_EQ(world.get("/").status, 404U);
+  EXPECT_EQ(world.get("/v1/leases/../../etc").status, 404U);
+  EXPECT_EQ(world.get("v1/exchange").status, 404U);
+  EXPECT_EQ(world.post("/v1/exchange", json::object{}).status, 404U);
+  EXPECT_EQ(world.get("/v1/offers?limits=1").code(), "unknown_field");
+  EXPECT_EQ(world.get("/v1/offers?limit=1001").status, 400U);
+  EXPECT_EQ(world.get("/v1/offers?limit=x").status, 400U);
+  EXPECT_EQ(world.get("/v1/offers?query=%zz").status, 400U);
+  EXPECT_EQ(world.get("/v1/offers?query=cores%3E%3E1").status, 400U);
+  EXPECT_EQ(world.get("/v1/offers?order=nonsense").status, 400U);
+  EXPECT_EQ(world.get("/v1/leases/0x12", &world.buyer).status, 404U);
+  EXPECT_EQ(world.get("/v1/leases?account=0x1", &world.buyer).status, 400U);
+  EXPECT_EQ(
+      world.get("/v1/leases?account=" + to_checksum(world.buyer.address()), &world.provider).status,
+      403U);
+  EXPECT_EQ(world.get("/v1/accounts/me", &world.buyer).status, 400U);
+  EXPECT_TRUE(world.open("/v1/nothing").error);
+  EXPECT_TRUE(world.open("/v1/agent").error);  // unsigned
+  EXPECT_TRUE(world.open("/v1/offers/watch?query=%3D%3D").error);
+  EXPECT_TRUE(world.open("/v1/leases/0x12/stream", &world.buyer).error);
+}
+
+TEST(Hostile, OthersSeeNothingOfALease) {
+  World world;
+  auto agent = world.open_market();
+  const std::string target = "/v1/leases/" + hex0x(world.funded_lease(agent).view());
+  const SecretKey other = SecretKey::generate();
+  for (const char* part : {"", "/logs", "/receipt"})
+    EXPECT_EQ(world.get(target + part, &other).status, 403U) << part;
+  EXPECT_EQ(world.open(target + "/stream", &other).error->code, ErrorCode::forbidden);
+  EXPECT_EQ(world.get(target, &world.operator_key).status, 200U);
+  EXPECT_EQ(world.get(target + "/receipt", &world.buyer).status, 409U);
+}
+
+TEST(Hostile, AgentsAreHeldToTheirOwn) {
+  World world;
+  auto agent = world.open_market();
+  const LeaseId lease = world.funded_lease(agent);
+  const SecretKey other = SecretKey::generate();
+  const auto thief = world.open("/v1/agent", &other);
+  ASSERT_TRUE(thief.handler);
+  const auto refused = [&](const json::object& message, const char* code) {
+    world.say(thief, message);
+    const json::value error = thief.socket->take("error");
+    ASSERT_FALSE(error.is_null()) << json_text(message);
+    EXPECT_EQ(error.at("code"), code) << json_text(error);
+  };
+  refused(world.heartbeat(50), "forbidden");
+  json::object listing = world.ask_body(world.ask(2));
+  listing["type"] = "ask";
+  refused(listing, "forbidden");
+  refused({{"type", "log"}, {"lease", hex0x(lease.view())}, {"offset", 0}, {"data", "AAAA"}},
+          "not_found");
+  refused({{"type", "reject"}, {"lease", hex0x(lease.view())}, {"code", "no"}, {"message", ""}},
+          "forbidden");
+  const eip712::Close close{lease, 0};
+  refused(
+      {{"type", "close"}, {"close", to_json(close)}, {"signature", world.signature(close, other)}},
+      "not_found");
+  refused({{"type", "nonsense"}, {"id", 3}}, "invalid_argument");
+  refused({{"type", 3}}, "invalid_argument");
+  refused({{"id", 3}}, "invalid_argument");
+
+  // And to the log's order and bound.
+  const auto log = [&](uint64_t offset, const std::string& data) {
+    world.say(
+        agent,
+        {{"type", "log"}, {"lease", hex0x(lease.view())}, {"offset", offset}, {"data", data}});
+  };
+  log(0, "AAAA");
+  EXPECT_EQ(agent.socket->take("log_ok").at("size"), 3);
+  log(0, "AAAAAAAA");  // three of the six are there
+  EXPECT_EQ(agent.socket->take("log_ok").at("size"), 6);
+  log(7, "AAAA");
+  const json::value gap = agent.socket->take("error");
+  EXPECT_EQ(gap.at("code"), "conflict");
+  EXPECT_EQ(gap.at("details").at("size"), "6");
+  log(6, "A===");
+  EXPECT_EQ(agent.socket->take("error").at("code"), "invalid_argument");
+  std::string flood;
+  for (int i = 0; i < 400; ++i) flood += "AAAA";
+  log(6, flood);
+  EXPECT_EQ(agent.socket->take("error").at("code"), "too_large");
+}
+
+TEST(Hostile, ArtifactsAreWhatTheirNameSays) {
+  World world;
+  world.open_market();
+  const std::string bytes = "the bytes";
+  const std::string target = "/v1/artifacts/" + hex0x(sha256(bytes).view());
+  EXPECT_EQ(world.put(target, "other bytes", world.buyer).status, 400U);
+  EXPECT_EQ(world.get(target, &world.buyer).status, 404U);
+  EXPECT_EQ(world.put("/v1/artifacts/..%2fx", bytes, world.buyer).status, 400U);
+  EXPECT_EQ(world.put("/v1/artifacts/0x12", bytes, world.buyer).status, 400U);
+  EXPECT_EQ(world.put(target, std::string(100'001, 'x'), world.buyer).status, 413U);
+  EXPECT_EQ(world.put(target, bytes, SecretKey::generate()).status, 402U);
+  // Nothing of the refused ones is left, on the disk or in the quota.
+  EXPECT_EQ(world.service->context().artifacts->total_bytes(), 0U);
+  EXPECT_TRUE(std::filesystem::is_empty(world.folder.path / "artifacts"));
+}
+
+TEST(Hostile, RandomBytesNeverBreakTheChannel) {
+  World world;
+  auto agent = world.open_market();
+  const uint64_t seed = test::random_seed();
+  SCOPED_TRACE(test::seed_note(seed));
+  uint64_t state = seed | 1;
+  const auto next = [&state] {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+  };
+  const std::string good = json_text(world.heartbeat(60));
+  for (int i = 0; i < 500; ++i) {
+    std::string text = good;
+    for (uint64_t flips = next() % 4 + 1; flips > 0; --flips)
+      text[next() % text.size()] = static_cast<char>(next());
+    agent.handler->on_text(text, [] {});
+  }
+  world.settle();
+  world.say(agent, world.heartbeat(61));
+  bool answered = false;
+  while (true) {
+    const json::value reply = agent.socket->take("reply");
+    if (reply.is_null()) break;
+    answered |= reply.at("id") == 61;
+  }
+  EXPECT_TRUE(answered);
+}
+
+}  // namespace
+}  // namespace mizan::service

@@ -1,0 +1,188 @@
+#include "crypto/hash.hpp"
+#include "service/artifact_store.hpp"
+#include "service/keys.hpp"
+#include "service/log_store.hpp"
+#include "service/program.hpp"
+#include "service/world.hpp"
+
+#include <fstream>
+
+namespace mizan::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(LogStore, FindsItsSizeAgain) {
+  const TemporaryFolder folder;
+  const LeaseId lease{{1}};
+  {
+    LogStore logs(folder.path, 100);
+    EXPECT_EQ(logs.append(lease, 0, "abc").value(), 3U);
+    EXPECT_EQ(logs.append(lease, 1, "bcde").value(), 5U);
+    EXPECT_EQ(logs.append(lease, 0, "ab").value(), 5U);
+    EXPECT_EQ(logs.append(lease, 6, "x").error().code, ErrorCode::conflict);
+    EXPECT_EQ(logs.append(lease, 5, std::string(96, 'x')).error().code, ErrorCode::too_large);
+    EXPECT_TRUE(logs.sync(lease));
+    EXPECT_TRUE(logs.sync(LeaseId{{2}}));
+  }
+  LogStore logs(folder.path, 100);
+  EXPECT_EQ(logs.size(lease), 5U);
+  EXPECT_EQ(logs.read(lease, 1, 3).value(), "bcd");
+  EXPECT_EQ(logs.read(lease, 5, 3).value(), "");
+  EXPECT_EQ(logs.read(LeaseId{{2}}, 0, 3).value(), "");
+  logs.expire(1);
+  EXPECT_TRUE(fs::exists(logs.file(lease)));
+  logs.expire(UINT32_MAX);
+  EXPECT_FALSE(fs::exists(logs.file(lease)));
+}
+
+class ArtifactStoreTest : public testing::Test {
+ protected:
+  void open() {
+    auto opened = ArtifactStore::open(folder_.path / "a", limits_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = *std::move(opened);
+  }
+  Result<void> put(const std::string& bytes, const Address& owner, uint64_t at_s = 1000) {
+    MIZAN_TRY(upload, store_->begin(sha256(bytes), owner, bytes.size()));
+    MIZAN_CHECK(upload->write(as_bytes(bytes)));
+    return upload->commit(UnixMs{at_s * 1000});
+  }
+  const TemporaryFolder folder_;
+  ArtifactLimits limits_{
+      .each_bytes = 100, .account_bytes = 150, .total_bytes = 250, .keep_seconds = 60};
+  std::unique_ptr<ArtifactStore> store_;
+  const Address a_{{1}}, b_{{2}};
+};
+
+TEST_F(ArtifactStoreTest, HoldsItsQuotas) {
+  open();
+  EXPECT_TRUE(put(std::string(100, 'a'), a_));
+  EXPECT_EQ(put(std::string(101, 'b'), a_).error().code, ErrorCode::too_large);
+  EXPECT_EQ(put(std::string(60, 'b'), a_).error().code, ErrorCode::limit_exceeded);
+  EXPECT_TRUE(put(std::string(50, 'b'), a_));
+  EXPECT_TRUE(put(std::string(100, 'c'), b_));
+  EXPECT_EQ(put("d", Address{{3}}).error().code, ErrorCode::limit_exceeded);
+  EXPECT_EQ(store_->total_bytes(), 250U);
+  // What is on its way counts, and what broke off does not.
+  store_->expire(UnixMs{2'000'000});
+  EXPECT_EQ(store_->total_bytes(), 0U);
+  {
+    const auto one = store_->begin(Hash32{{1}}, a_, 100);
+    EXPECT_EQ(store_->begin(Hash32{{2}}, a_, 100).error().code, ErrorCode::limit_exceeded);
+  }
+  EXPECT_TRUE(store_->begin(Hash32{{2}}, a_, 100));
+  EXPECT_EQ(store_->total_bytes(), 0U);
+}
+
+TEST_F(ArtifactStoreTest, RemembersOwnersAndForgetsWhatBrokeOff) {
+  open();
+  ASSERT_TRUE(put("shared", a_));
+  ASSERT_TRUE(put("shared", b_));
+  std::ofstream(folder_.path / "a" / "7.part") << "half";
+  store_.reset();
+  open();
+  EXPECT_TRUE(store_->uploaded_by(sha256("shared"), a_));
+  EXPECT_TRUE(store_->uploaded_by(sha256("shared"), b_));
+  EXPECT_FALSE(store_->uploaded_by(sha256("shared"), Address{{3}}));
+  EXPECT_FALSE(fs::exists(folder_.path / "a" / "7.part"));
+  EXPECT_EQ(store_->total_bytes(), 6U);
+  EXPECT_FALSE(store_->open_file(sha256("other")));
+}
+
+TEST_F(ArtifactStoreTest, RefusesMoreThanWasAnnounced) {
+  open();
+  const auto upload = store_->begin(sha256("abc"), a_, 2).value();
+  EXPECT_TRUE(upload->write(as_bytes("ab")));
+  EXPECT_EQ(upload->write(as_bytes("c")).error().code, ErrorCode::too_large);
+}
+
+TEST(Keys, AreMadeOnceAndFoundAgain) {
+  const TemporaryFolder folder;
+  const ScryptCost cheap{.n = 2};
+  const auto made = open_keys(folder.path, {}, cheap);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(open_keys(folder.path, {}, cheap)->exchange_id(), made->exchange_id());
+  fs::remove(folder.path / "keys" / "meter.json");
+  EXPECT_EQ(open_keys(folder.path, {}, cheap).error().code, ErrorCode::corrupted);
+}
+
+TEST(Keys, NeedTheirPassphraseInAFileOfTheirOwn) {
+  const TemporaryFolder folder;
+  const ScryptCost cheap{.n = 2};
+  const fs::path file = folder.path / "secret";
+  EXPECT_EQ(open_keys(folder.path, file, cheap).error().code, ErrorCode::not_found);
+  std::ofstream(file) << "correct horse\n";
+  fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+  ASSERT_TRUE(open_keys(folder.path, file, cheap));
+  std::ofstream(file) << "wrong horse\n";
+  const auto wrong = open_keys(folder.path, file, cheap);
+  EXPECT_EQ(wrong.error().code, ErrorCode::unauthenticated);
+  EXPECT_THAT(wrong.error().message, testing::Not(testing::HasSubstr("horse")));
+  fs::permissions(file, fs::perms::group_read, fs::perm_options::add);
+  EXPECT_EQ(open_keys(folder.path, file, cheap).error().code, ErrorCode::forbidden);
+}
+
+TEST(Config, ReadsItsKeys) {
+  const std::string text =
+      "listen: 0.0.0.0:9000\nstate_dir: state\noperator: "
+      "\"0x00000000000000000000000000000000000000aa\"\nfee_bps: 25\nvoucher_interval: "
+      "5s\nreadiness: 1m\nlog_mb: 3\nprune: true\n";
+  const auto config = parse_exchange_config(text, "/etc/mizan");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->server.address, "0.0.0.0");
+  EXPECT_EQ(config->server.port, 9000);
+  EXPECT_EQ(config->service.state, "/etc/mizan/state");
+  EXPECT_EQ(config->service.fee_bps, 25);
+  EXPECT_EQ(config->service.voucher_interval_s, 5U);
+  EXPECT_EQ(config->service.readiness_s, 60U);
+  EXPECT_EQ(config->service.log_bytes_max, 3U << 20);
+  EXPECT_TRUE(config->service.sequencer.prune);
+}
+
+TEST(Config, NamesTheKeyAtFault) {
+  const std::string good =
+      "state_dir: s\noperator: \"0x00000000000000000000000000000000000000aa\"\n";
+  ASSERT_TRUE(parse_exchange_config(good, "/"));
+  const auto refused = [&](const std::string& more, const char* field) {
+    const auto config = parse_exchange_config(good + more, "/");
+    ASSERT_FALSE(config) << more;
+    EXPECT_EQ(config.error().details.at("field"), field) << config.error().message;
+  };
+  refused("fee_bps: 10001\n", "fee_bps");
+  refused("fee_bp: 1\n", "fee_bp");
+  refused("listen: here\n", "listen");
+  refused("listen: 1.2.3.4:70000\n", "listen");
+  refused("voucher_interval: 0s\n", "voucher_interval");
+  refused("prune: perhaps\n", "prune");
+  EXPECT_FALSE(parse_exchange_config("operator: x\n", "/"));
+  EXPECT_FALSE(parse_exchange_config("{", "/"));
+  EXPECT_FALSE(parse_exchange_config("", "/"));
+}
+
+TEST(Log, KeepsALineALine) {
+  ManualClock clock;
+  std::vector<std::string> lines;
+  const Log log(clock, [&](const std::string& line) { lines.push_back(line); });
+  log.info("x", {{"a", "b c\n\"d\""}, {"e", ""}, {"f", std::string(300, 'y')}});
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_THAT(lines[0], testing::HasSubstr("time=2027-01-15T08:00:00.000Z level=info event=x "
+                                           "a=\"b c\\x0a\\\"d\\\"\" e=\"\" f=\"yyy"));
+  EXPECT_LT(lines[0].size(), 400U);
+}
+
+TEST(Service, RefusesAnotherConfigurationThanItsJournals) {
+  World world;
+  world.service.reset();
+  ServiceConfig config;
+  config.operator_ = world.operator_key.address();
+  config.fee_bps = 300;
+  config.state = world.folder.path;
+  const auto opened =
+      Service::open(config, {world.clock, *world.pool, *world.journal, world.keys, world.log});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().details.at("field"), "fee_bps");
+}
+
+}  // namespace
+}  // namespace mizan::service
