@@ -69,7 +69,7 @@ Result<Digest> FileSink::finish() {
 Result<ByteSource> file_source(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return system_error(path, "open");
-  auto file = std::make_shared<OpenFile>(path, fd);
+  const std::shared_ptr<OpenFile> file(new OpenFile{path, fd});
   return [file]() -> Result<ByteView> {
     while (true) {
       const ssize_t n = ::read(file->fd, file->buffer.data(), file->buffer.size());
