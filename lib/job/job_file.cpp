@@ -207,6 +207,7 @@ Result<void> complete(JobFile& file) {
   file.query = "chip=\"cpu\" cores>=" + std::to_string(file.job.cores);
   if (file.job.memory_gb > 0) file.query += " memory_gb>=" + std::to_string(file.job.memory_gb);
   if (file.job.disk_gb > 0) file.query += " disk_gb>=" + std::to_string(file.job.disk_gb);
+  if (file.job.image != "host") file.query += " cached=\"" + file.job.image + "\"";
   // The key comes later; what is checked here is all the rest.
   Job whole = file.job;
   whole.output_key.bytes[0] = 1;

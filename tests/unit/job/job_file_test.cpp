@@ -46,7 +46,7 @@ outputs: [model.pt, /logs]
   EXPECT_EQ(job.max_seconds, 12U * 3600);
   EXPECT_EQ(job.checkpoint, (Checkpoint{"/checkpoints", 600, "USR1"}));
   EXPECT_EQ(job.outputs, (std::vector<std::string>{"model.pt", "/logs"}));
-  EXPECT_EQ(file->query, "chip=\"cpu\" cores>=16 memory_gb>=64 disk_gb>=200");
+  EXPECT_EQ(file->query, "chip=\"cpu\" cores>=16 memory_gb>=64 disk_gb>=200 cached=\"oci:train\"");
   EXPECT_EQ(to_string(*file->max_total_cost), "150000000000");
   // 20 USD an hour over 16 units: 20e9 / 57600, rounded down.
   EXPECT_EQ(to_string(*file->max_rate()), "347222");
@@ -85,8 +85,7 @@ TEST(JobFile, NamesUnknownKeysAndTheNearestKnown) {
        "env (line 2): is no known key; did you mean \"envs\"?"},
       {"run: x\nresources:\n  cpu: 4", ErrorCode::unknown_field,
        "resources.cpu (line 3): is no known key; did you mean \"cpus\"?"},
-      {"run: x\nqqqqqqqq: 4", ErrorCode::unknown_field,
-       "qqqqqqqq (line 2): is no known key"},
+      {"run: x\nqqqqqqqq: 4", ErrorCode::unknown_field, "qqqqqqqq (line 2): is no known key"},
       {"run: x\ncheckpoint: {path: /c, evry: 1m}", ErrorCode::unknown_field,
        "checkpoint.evry (line 2): is no known key; did you mean \"every\"?"},
   });
