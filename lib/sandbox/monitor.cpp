@@ -72,6 +72,20 @@ std::vector<std::string> arguments(const JobFiles& files, const Tools& tools,
           files.sockets.string()};
 }
 
+/// The processes whose command line holds `text`, in which a NUL ends each argument.
+std::vector<UniqueFd> processes_with(const std::string& text) {
+  std::vector<UniqueFd> found;
+  for (const auto& name : names_in("/proc")) {
+    auto pid = parse_number(name);
+    if (!pid || *pid <= 1) continue;
+    auto line = read_file("/proc/" + name + "/cmdline", kMessageMax);
+    auto process = identify(static_cast<pid_t>(*pid));
+    if (!line || !process || line->find(text) == line->npos) continue;
+    if (auto handle = open_process(*process)) found.push_back(std::move(handle));
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<Monitored> create_container(const JobFiles& files, const Tools& tools,
@@ -127,22 +141,17 @@ Result<Monitored> create_container(const JobFiles& files, const Tools& tools,
 
 void kill_by_bundle(const fs::path& run) {
   std::string argument = '\0' + run.string() + '\0';
-  bool again = true;
-  for (int times = 0; again && times < 100; ++times) {
-    again = false;
-    for (const auto& name : names_in("/proc")) {
-      auto pid = parse_number(name);
-      if (!pid || *pid <= 1) continue;
-      auto text = read_file("/proc/" + name + "/cmdline", kMessageMax);
-      auto process = identify(static_cast<pid_t>(*pid));
-      if (!text || !process || text->find(argument) == text->npos) continue;
-      if (auto handle = open_process(*process)) {
-        (void)send_signal(handle, SIGKILL);
-        again = true;
-        (void)wait_gone(handle, 1000);
-      }
-    }
+  for (int times = 0; times < 100; ++times) {
+    auto found = processes_with(argument);
+    if (found.empty()) return;
+    for (const auto& process : found) (void)send_signal(process, SIGKILL);
+    for (const auto& process : found) (void)wait_gone(process, 1000);
   }
+}
+
+void wait_for_starts(const std::string& id, int timeout_ms) {
+  std::string arguments = std::string("\0start\0", 7) + id + '\0';
+  for (const auto& process : processes_with(arguments)) (void)wait_gone(process, timeout_ms);
 }
 
 }  // namespace mizan::sandbox

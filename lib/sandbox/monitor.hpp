@@ -29,4 +29,8 @@ Result<Monitored> create_container(const JobFiles& files, const Tools& tools,
 /// creating): for a job whose making was cut off, of which no process number was written down.
 void kill_by_bundle(const fs::path& run);
 
+/// Waits, for at most `timeout_ms`, until no `RUNTIME start ID` runs any more: an agent that was
+/// killed may have left one behind, and cutting it short would break the container.
+void wait_for_starts(const std::string& id, int timeout_ms);
+
 }  // namespace mizan::sandbox

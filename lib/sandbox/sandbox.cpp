@@ -156,6 +156,7 @@ Result<void> Sandbox::Impl::settle_start(const JobFiles& files) const {
   std::error_code error;
   auto begin = files.read_time(files.starting());
   if (!begin || fs::exists(files.started(), error)) return {};
+  wait_for_starts(files.id, kStartTimeoutMs);
   auto answer =
       run_tool({tools.runtime, "--root=" + files.runtime_root.string(), "state", files.id});
   boost::system::error_code bad;
