@@ -107,7 +107,7 @@ json::object resources(const BundleInput& input) {
   const Limits& limits = input.spec->limits;
   json::object memory{{"limit", limits.memory_bytes}};
   if (input.bounds_swap) memory["swap"] = limits.memory_bytes;  // memory and swap together
-  json::object cpu;
+  json::object cpu{{"shares", std::min<uint64_t>(1024ULL * limits.cores, 262'144)}};
   if (input.cpus.empty()) {
     cpu["period"] = kCpuPeriodUs;
     cpu["quota"] = kCpuPeriodUs * limits.cores;

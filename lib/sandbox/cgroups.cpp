@@ -126,6 +126,15 @@ Result<void> remove_cgroup(const CgroupMounts& mounts, const std::string& cgroup
   return {};
 }
 
+void weigh_jobs(const CgroupMounts& mounts) {
+  bool v2 = mounts.version == CgroupVersion::v2;
+  fs::path file = folder_of(mounts, "cpu", kParent) / (v2 ? "cpu.weight" : "cpu.shares");
+  long weight = 2 * ::sysconf(_SC_NPROCESSORS_ONLN) * (v2 ? 100 : 1024);
+  std::string text = std::to_string(std::min(weight, v2 ? 10'000L : 262'144L));
+  UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (fd) (void)!::write(fd.get(), text.data(), text.size());
+}
+
 Result<void> move_to_monitors(const CgroupMounts& mounts, pid_t pid) {
   MIZAN_TRY(text, read_file("/proc/self/cgroup", 65536));
   for (const auto& line : split(text, '\n')) {  // "0::/path" or "9:name=systemd:/path"

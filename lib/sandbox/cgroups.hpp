@@ -36,6 +36,9 @@ CgroupEvents read_events(const CgroupMounts& mounts, const std::string& cgroup);
 std::vector<pid_t> processes_in(const CgroupMounts& mounts, const std::string& cgroup);
 /// Kills what is in it and removes it from every hierarchy; nothing there is fine.
 Result<void> remove_cgroup(const CgroupMounts& mounts, const std::string& cgroup);
+/// Gives all jobs together the weight of two busy processes of the machine a CPU. Without this they
+/// would weigh as much as one, however many they are. Best effort: only fairness hangs on it.
+void weigh_jobs(const CgroupMounts& mounts);
 /// Moves `pid` out of the agent's service into /mizan/monitors, so that stopping the service does
 /// not end it. Does nothing where the agent is in no service.
 Result<void> move_to_monitors(const CgroupMounts& mounts, pid_t pid);

@@ -253,6 +253,7 @@ Result<void> Sandbox::Impl::make(const Spec& spec, const JobFiles& files) {
   MIZAN_CHECK(write_file(files.run / "config.json", make_config(bundle, seccomp)));
   MIZAN_TRY(processes,
             create_container(files, tools, cgroups, std::to_string(ids), spec.limits.log_bytes));
+  weigh_jobs(cgroups);
   record.monitor = processes.monitor;
   record.init = processes.init;
   record.made = true;

@@ -4,6 +4,7 @@
 #include "sandbox/sys.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -191,6 +192,31 @@ TEST_F(RemainsTest, AnotherRunOfTheMachineIsSaid) {
   EXPECT_EQ(box().outputs(job.id).error().code, ErrorCode::unavailable);
   ASSERT_TRUE(box().destroy(job.id));
   EXPECT_TRUE(wait_until([&] { return !anything_left(job.id); }));
+}
+
+TEST_F(RemainsTest, TheMonitorIsOutsideOfTheAgentsService) {
+  // A service manager that stops the agent kills what is in its cgroup; a job must not be.
+  std::string root = "/sys/fs/cgroup";
+  if (std::filesystem::exists(root + "/systemd")) root += "/systemd";
+  auto service = std::filesystem::path(root) / ("mizan-test-" + new_id().substr(0, 8));
+  std::filesystem::create_directory(service);
+  auto job = shell("echo up; sleep 1000");
+  auto settings = options();
+  box_.reset();
+  pid_t agent = ::fork();
+  if (agent == 0) {
+    std::ofstream(service / "cgroup.procs") << ::getpid() << std::flush;
+    auto opened = Sandbox::open(settings);
+    bool up = opened && opened->recover() && opened->prepare(job) && opened->start(job.id);
+    ::_exit(up ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(agent, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_EQ(read_whole(service / "cgroup.procs"), "");
+  EXPECT_TRUE(std::filesystem::remove(service));
+  ASSERT_EQ(restart().size(), 1U);
+  EXPECT_EQ(box().state(job.id)->phase, Phase::running);
 }
 
 /// Runs `act` in a child that is killed with SIGKILL after `delay_us`; true if it got to its end.
