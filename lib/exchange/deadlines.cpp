@@ -50,10 +50,11 @@ void Exchange::Core::advance() {
 }
 
 void Exchange::Core::lapse_providers() {
-  while (const auto address = lapses_.take_due(state.now)) {
+  UnixMs armed_for;
+  while (const auto address = lapses_.take_due(state.now, &armed_for)) {
     ProviderRecord& provider = state.providers.find(*address)->second;
     const UnixMs due = lapse_at(provider);
-    if (due > state.now)
+    if (due > armed_for)
       lapses_.arm(due, *address);
     else
       set_alive(*address, provider, false);
@@ -74,21 +75,22 @@ void Exchange::Core::expire_orders() {
 }
 
 void Exchange::Core::expire_leases() {
-  while (const auto id = acceptances_.take_due(state.now)) {
+  UnixMs armed_for;
+  while (const auto id = acceptances_.take_due(state.now, &armed_for)) {
     const auto it = state.leases.find(*id);
     if (it == state.leases.end() || it->second.funded() || it->second.over()) continue;
     const UnixMs due = accept_by(it->second);
-    if (due > state.now)
+    if (due > armed_for)
       acceptances_.arm(due, *id);
     else
       undo(it->second, "not_accepted", true);
   }
-  while (const auto id = lease_ends_.take_due(state.now)) {
+  while (const auto id = lease_ends_.take_due(state.now, &armed_for)) {
     const auto it = state.leases.find(*id);
     if (it == state.leases.end() || it->second.closing || it->second.over()) continue;
     Lease& lease = it->second;
     const UnixMs due = std::min(silence_at(lease), abandoned_at(lease));
-    if (due > state.now)
+    if (due > armed_for)
       lease_ends_.arm(due, *id);
     else if (silence_at(lease) <= state.now)
       start_closing(lease, lease.seconds_billed(), true, "provider_lost");

@@ -311,6 +311,33 @@ TEST_F(LeaseTest, WhatNobodyClosesIsFinalizedFromTheLastVoucher) {
   check_settled(id, LeaseState::failed, "not_closed", 7);
 }
 
+TEST_F(LeaseTest, ASnapshotChangesNothingInTheOrderOfDeadlines) {
+  w.ok(w.ask(kOther, 5));
+  auto patient = w.bid(kBuyer, 20, 1, 1, 1000);
+  patient.bid.grace = 100;
+  const LeaseId first = w.ok(patient).leases.front();
+  w.accept(first);  // its deadline is armed for second 100
+  w.wait_ms(50'000);
+  w.beat(first, 2, 0, 0);  // and is really at second 150
+  w.ok(w.heartbeat(kProvider));
+  auto hasty = w.bid(kBuyer, 20, 1, 1, 1000);
+  hasty.bid.grace = 60;
+  const LeaseId second = w.ok(hasty).leases.front();
+  w.accept(second);  // at second 110
+  auto restored = Exchange::restore(w.core.encode());
+  ASSERT_TRUE(restored);
+  w.wait_ms(200'000);
+  const Outcome outcome = restored->apply({w.core.last_sequence() + 1, w.now, {}, Tick{}});
+  w.ok(Tick{});
+  std::vector<LeaseId> order;
+  for (const Event& event : outcome.events)
+    if (const auto* closing = std::get_if<LeaseClosing>(&event)) order.push_back(closing->lease);
+  EXPECT_EQ(order, (std::vector<LeaseId>{second, first}));
+  ASSERT_EQ(w.seen<LeaseClosing>().size(), 2u);
+  EXPECT_EQ(w.seen<LeaseClosing>()[0].lease, second);
+  EXPECT_EQ(restored->state_hash(), w.core.state_hash());
+}
+
 TEST_F(LeaseTest, AFailedJobIsAFailedLease) {
   const LeaseId id = funded();
   EXPECT_EQ(w.code(Close{{id, 0}, {}}), ErrorCode::conflict) << "its job is not over";
