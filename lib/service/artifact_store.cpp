@@ -5,6 +5,7 @@
 #include "crypto/private_file.hpp"
 #include "service/files.hpp"
 
+#include <array>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,7 +76,11 @@ Result<void> ArtifactStore::Upload::commit(UnixMs now) {
         "the body's SHA-256 is not the artifact's name; it was changed on its way, or "
         "named wrongly",
         {}}.with("field", "sha256"));
-  if (::fsync(impl_->file.get()) != 0) return fail(file_error("sync", impl_->temporary));
+  // By the exchange's clock, which is what it is kept by.
+  const timespec at{static_cast<time_t>(now.seconds()), 0};
+  const std::array<timespec, 2> times{at, at};
+  if (::futimens(impl_->file.get(), times.data()) != 0 || ::fsync(impl_->file.get()) != 0)
+    return fail(file_error("sync", impl_->temporary));
   return impl_->store.finish(impl_->name, impl_->owner, impl_->temporary, impl_->written, now);
 }
 
