@@ -45,7 +45,7 @@ abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
     /// @notice What an account can withdraw or bid with.
     mapping(address owner => uint256) public balanceOf;
     /// @notice Spent nonces of an account's relayed messages, as bits: word = nonce >> 8.
-    mapping(address owner => mapping(uint64 word => uint256)) public actionBits;
+    mapping(address owner => mapping(uint256 word => uint256)) public actionBits;
 
     constructor(address token_) {
         if (token_.code.length == 0) revert UnsupportedToken();

@@ -21,7 +21,7 @@ abstract contract Clearing is Accounts {
     /// @notice The key that waits to become the clearance key.
     address public nextClearanceKey;
     /// @notice From when it may, in seconds since 1970.
-    uint64 public nextClearanceKeyFrom;
+    uint256 public nextClearanceKeyFrom;
 
     constructor(address guardian_, address clearanceKey_) {
         if (guardian_ == address(0) || clearanceKey_ == address(0)) revert BadConstructor();
@@ -54,7 +54,7 @@ abstract contract Clearing is Accounts {
     /// @notice Names the next key, which may take over in 48 hours; zero for none.
     function proposeClearanceKey(address key) external onlyGuardian {
         nextClearanceKey = key;
-        nextClearanceKeyFrom = uint64(block.timestamp + KEY_DELAY);
+        nextClearanceKeyFrom = block.timestamp + KEY_DELAY;
         emit ClearanceKeyProposed(key, nextClearanceKeyFrom);
     }
 

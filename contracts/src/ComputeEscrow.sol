@@ -25,7 +25,7 @@ contract ComputeEscrow is Clearing {
     uint256 public immutable closeDelay;
 
     /// @notice Spent or cancelled nonce bits of an account's bids: word = nonce >> 8.
-    mapping(address owner => mapping(uint64 word => uint256)) public bidBits;
+    mapping(address owner => mapping(uint256 word => uint256)) public bidBits;
     // Seconds of opening (40 bits), seconds of the buyer's stop (40 bits, 0 before), 48 bits of nothing, base units paid out
     // so far with their fee (128 bits). Zero: not open.
     mapping(bytes32 lease => uint256) private _leases;
@@ -201,8 +201,9 @@ contract ComputeEscrow is Clearing {
         bytes calldata signature,
         uint256 relayFee
     ) external {
-        bytes32 structHash =
-            keccak256(abi.encode(Messages.CANCEL_BIDS, owner, word, mask, nonce, deadline, maxRelayFee));
+        bytes32 structHash = keccak256(
+            abi.encode(Messages.CANCEL_BIDS, owner, word, mask, nonce, deadline, maxRelayFee)
+        );
         _authorize(owner, structHash, nonce, deadline, signature);
         _cancelBids(owner, word, mask);
         _payRelay(owner, relayFee, maxRelayFee);
@@ -354,27 +355,27 @@ contract ComputeEscrow is Clearing {
 
     /// @dev Sets the nonce bits of the lease's nodes, or none if one of them is set.
     function _spendBits(address buyer, Terms calldata terms) private returns (bool) {
-        mapping(uint64 => uint256) storage words = bidBits[buyer];
+        mapping(uint256 => uint256) storage words = bidBits[buyer];
         unchecked {
             uint256 first = terms.bidNonce + terms.firstNode;
             uint256 end = first + terms.nodeCount;
             for (uint256 nonce = first; nonce < end; nonce = (nonce | 255) + 1) {
                 uint256 mask = _maskFrom(nonce, end);
-                uint256 bits = words[uint64(nonce >> 8)];
+                uint256 bits = words[nonce >> 8];
                 if (bits & mask != 0) {
                     _clearBits(words, first, nonce);
                     return false;
                 }
-                words[uint64(nonce >> 8)] = bits | mask;
+                words[nonce >> 8] = bits | mask;
             }
             return true;
         }
     }
 
     /// @dev Takes back what this very transaction set.
-    function _clearBits(mapping(uint64 => uint256) storage words, uint256 first, uint256 end) private {
+    function _clearBits(mapping(uint256 => uint256) storage words, uint256 first, uint256 end) private {
         for (uint256 nonce = first; nonce < end; nonce = (nonce | 255) + 1) {
-            words[uint64(nonce >> 8)] &= ~_maskFrom(nonce, end);
+            words[nonce >> 8] &= ~_maskFrom(nonce, end);
         }
     }
 
@@ -384,6 +385,7 @@ contract ComputeEscrow is Clearing {
             uint256 bit = nonce & 255;
             uint256 count = end - nonce;
             // Shifting by 256 and more gives 0, and 0 - 1 a full word; what is above the word's end is shifted out.
+            // forge-lint: disable-next-line(incorrect-shift)
             return ((1 << count) - 1) << bit;
         }
     }

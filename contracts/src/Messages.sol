@@ -79,16 +79,14 @@ library Messages {
     bytes32 internal constant CANCEL_BIDS = keccak256(
         "CancelBids(address owner,uint64 word,uint256 mask,uint64 nonce,uint64 deadline,uint128 maxRelayFee)"
     );
-    bytes32 internal constant DEPOSIT =
-        keccak256("Deposit(address owner,uint128 amount,uint64 nonce,uint64 deadline)");
+    bytes32 internal constant DEPOSIT = keccak256("Deposit(address owner,uint128 amount,uint64 nonce,uint64 deadline)");
 
     /// @dev Whether every number has the width that its type says. Addresses are checked where they are read. A bid's numbers
     /// are limits that terms are held against, so theirs need no check.
     function fit(Terms calldata terms) internal pure returns (bool) {
-        return (
-            terms.rate >> 128 | terms.unitsPerNode >> 32 | terms.seconds_ >> 64 | terms.start >> 64 | terms.grace >> 64
-                | terms.feeBps >> 16 | terms.bidNonce >> 64 | terms.firstNode >> 32 | terms.nodeCount >> 32
-        ) == 0;
+        return (terms.rate >> 128 | terms.unitsPerNode >> 32 | terms.seconds_ >> 64 | terms.start >> 64 | terms.grace
+                    >> 64 | terms.feeBps >> 16 | terms.bidNonce >> 64 | terms.firstNode >> 32 | terms.nodeCount >> 32)
+            == 0;
     }
 
     /// @dev Both structs are sixteen static words, whose ABI encoding is EIP-712's encodeData.

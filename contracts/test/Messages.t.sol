@@ -92,9 +92,7 @@ contract MessagesTest is Harness {
         vm.assertEq(messages.ofTerms(terms), keccak256(abi.encode(Messages.TERMS, terms)));
         vm.assertEq(
             messages.ofClearance(lease, clearance),
-            keccak256(
-                abi.encode(Messages.CLEARANCE, lease, clearance.verdict, clearance.ruleSet, clearance.validUntil)
-            )
+            keccak256(abi.encode(Messages.CLEARANCE, lease, clearance.verdict, clearance.ruleSet, clearance.validUntil))
         );
         vm.assertEq(
             messages.ofAmount(Messages.VOUCHER, lease, amount), keccak256(abi.encode(Messages.VOUCHER, lease, amount))

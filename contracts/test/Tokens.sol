@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
 
-/// @dev A plain stablecoin with permit (from Solady) and ERC-3009.
+/// @dev A plain stablecoin with permit (from Solady) and ERC-3009. Anyone may mint: it is for tests and demonstrations.
 contract TestToken is ERC20 {
     uint8 private immutable DECIMALS;
     mapping(address => mapping(bytes32 => bool)) public used;
@@ -90,10 +90,28 @@ contract SilentToken {
     }
 }
 
+/// @dev Says false instead of reverting, and moves nothing.
+contract LyingToken is TestToken(6) {
+    function transfer(address, uint256) public pure override returns (bool) {
+        return false;
+    }
+
+    function transferFrom(address, address, uint256) public pure override returns (bool) {
+        return false;
+    }
+}
+
 /// @dev Keeps one per cent of each transfer.
 contract FeeToken is TestToken(6) {
     function _afterTokenTransfer(address from, address to, uint256 amount) internal override {
         if (from != address(0) && to != address(0)) _burn(to, amount / 100);
+    }
+}
+
+/// @dev Takes one per cent from the sender on top of each transfer.
+contract TollToken is TestToken(6) {
+    function _afterTokenTransfer(address from, address to, uint256 amount) internal override {
+        if (from != address(0) && to != address(0)) _burn(from, amount / 100);
     }
 }
 
@@ -110,12 +128,16 @@ contract BlockingToken is TestToken(6) {
     }
 }
 
-/// @dev Calls the receiver of a transfer back, as ERC-777 does.
+/// @dev Calls both sides of a transfer back, as ERC-777 does.
 contract CallbackToken is TestToken(6) {
-    function _afterTokenTransfer(address from, address, uint256) internal override {
-        if (from != address(0) && from.code.length != 0) {
-            (bool done,) = from.call(abi.encodeWithSignature("tokensSent()"));
-            done;
-        }
+    function _afterTokenTransfer(address from, address to, uint256) internal override {
+        _tell(from);
+        _tell(to);
+    }
+
+    function _tell(address who) private {
+        if (who.code.length == 0) return;
+        (bool done,) = who.call(abi.encodeWithSignature("tokensMoved()"));
+        done;
     }
 }

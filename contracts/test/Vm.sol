@@ -22,6 +22,7 @@ interface Vm {
     function prank(address sender) external;
     function warp(uint256 timestamp) external;
     function chainId(uint256 id) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function etch(address where, bytes calldata code) external;
     function expectRevert(bytes4 selector) external;
     function expectRevert() external;
