@@ -9,7 +9,7 @@ started=$SECONDS
 say() { printf '\n== %4ds  %s\n' "$((SECONDS - started))" "$*"; }
 
 say "installing and building (release)"
-scripts/build.sh
+scripts/build.sh all
 run_tests() { # PRESET-FOLDER CTEST-ARGS...
   local folder=$1; shift
   ctest --test-dir "$folder" --output-on-failure --no-tests=error "$@"
