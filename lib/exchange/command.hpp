@@ -6,6 +6,7 @@
 #include "base/fields.hpp"
 #include "base/time.hpp"
 #include "crypto/eip712_messages.hpp"
+#include "exchange/party_facts.hpp"
 
 #include <optional>
 #include <string>
@@ -24,8 +25,9 @@ struct Limits {
   uint32_t attributes_bytes = 16 * 1024;
   uint32_t nodes = 1024;  ///< of an ask or a bid
   uint32_t units_per_node = 4096;
+  uint32_t held_leases = 20;  ///< that wait for an officer, of a buyer's person or group
   MIZAN_FIELDS(open_orders, all_asks, live_leases, idempotency_keys, nonce_words, spec_bytes,
-               attributes_bytes, nodes, units_per_node)
+               attributes_bytes, nodes, units_per_node, held_leases)
 };
 
 /// The first command, and only the first.
@@ -40,8 +42,11 @@ struct Genesis {
   uint32_t voucher_interval_s = 10;
   uint32_t readiness_s = 60;  ///< staging is billed this long at most
   Limits limits;
+  Hash32 rule_set{};        ///< that the exchange begins with; zero: the empty one
+  bool pending = false;     ///< whether pending law counts
+  std::string policy = {};  ///< options (options.hpp); "": none
   MIZAN_FIELDS(exchange_id, operator_, identity, meter, clearance, fee_to, fee_bps,
-               voucher_interval_s, readiness_s, limits)
+               voucher_interval_s, readiness_s, limits, rule_set, pending, policy)
 };
 
 /// The exchange was away: heartbeat, lapse and acceptance deadlines start anew from its time. The
@@ -132,10 +137,54 @@ struct Finalize {
   MIZAN_FIELDS(lease, voucher)
 };
 
+/// Another rule set or other options, by the operator. The rule set is one that the exchange was
+/// given (Exchange::know_rules, checked by verify); live leases keep their verdict and are judged
+/// anew: WouldNotPass.
+struct SetPolicy {
+  eip712::PolicyChange change;
+  std::string options;  ///< canonical JSON whose Keccak-256 is change.optionsHash
+  Signature signature;
+  MIZAN_FIELDS(change, options, signature)
+};
+/// What a credential that the service verified says of an account. Not signed: the presentation
+/// was. It replaces what was known before; live leases of the account are judged anew.
+struct ProveFacts {
+  Address account;
+  PartyFacts facts;
+  MIZAN_FIELDS(account, facts)
+};
+/// An officer's word on a held deal. One reject ends it; as many different officers as the operator
+/// asks for approve it, and then it is matched. `conflict` where it is not held (any more),
+/// `policy_blocked` where the rules in force now block it.
+struct Decide {
+  Address officer;
+  eip712::Decision decision;
+  Signature signature;  ///< the officer's
+  MIZAN_FIELDS(officer, decision, signature)
+};
+/// A party was put on a list, or taken off: by account, person or group, whichever are not zero.
+/// One that is listed with the effect "block" is frozen and its leases stop.
+struct ListParty {
+  Address officer;
+  eip712::Listing listing;
+  Signature signature;  ///< the officer's
+  MIZAN_FIELDS(officer, listing, signature)
+};
+/// A licence on file; one of the same number replaces it. `chip` and `destination` may be "n/a",
+/// `party` zero: that limit does not bind. `units` counts those of the whole group. `expires` is
+/// the last day, as the number YYYYMMDD.
+struct FileLicence {
+  Address officer;
+  eip712::LicenceOnFile licence;
+  Signature signature;  ///< the officer's
+  MIZAN_FIELDS(officer, licence, signature)
+};
+
 /// New kinds go at the end: the index is the tag in the journal.
 using Command =
     std::variant<Genesis, Resume, Tick, Grant, PlaceAsk, CancelAsk, PlaceBid, CancelBids, Accept,
-                 Reject, Heartbeat, PostVoucher, Close, RequestClose, Finalize>;
+                 Reject, Heartbeat, PostVoucher, Close, RequestClose, Finalize, SetPolicy,
+                 ProveFacts, Decide, ListParty, FileLicence>;
 
 /// A key under which its account wants one answer, however often it asks. The same key with
 /// another request hash is `replayed`. Only commands that took effect are kept: a refused one

@@ -5,6 +5,8 @@
 #include "crypto/eip712.hpp"
 #include "exchange/deadlines.hpp"
 #include "exchange/exchange.hpp"
+#include "exchange/judge.hpp"
+#include "exchange/memo.hpp"
 #include "exchange/texts.hpp"
 #include "ledger/ledger.hpp"
 #include "market/bid_queue.hpp"
@@ -19,7 +21,9 @@ struct AskRecord {
   eip712::Ask ask;
   std::string attributes;
   uint64_t sequence = 0;
-  market::AskRef ref = 0;  // derived
+  market::AskRef ref = 0;  // derived, as are the two below
+  AskFacts facts{};
+  Hash32 facts_hash{};
   MIZAN_FIELDS(ask, attributes, sequence)
 };
 
@@ -33,6 +37,8 @@ struct BidRecord {
   bool starved = false;  ///< an ask was there, the money was not: tried again when money comes
   std::vector<OrderId> excluded;
   std::optional<LeaseId> lease;
+  Declaration declaration{};  // derived, as is its hash
+  Hash32 declaration_hash{};
   MIZAN_FIELDS(bid, signature, spec, sequence, immediate_or_cancel, starved, excluded, lease)
 };
 
@@ -60,6 +66,9 @@ struct KeptAnswer {
 };
 using AnswerKey = std::pair<Address, std::string>;
 
+/// Unit-seconds by chip; the chip "" stands for more chips than are told apart.
+using UnitSeconds = std::map<std::string, uint64_t>;
+
 /// All that a snapshot holds; everything else is derived from it.
 struct State {
   std::optional<Genesis> config;
@@ -74,8 +83,40 @@ struct State {
   std::map<LeaseId, Lease> leases;
   std::map<uint64_t, uint64_t> grants;  ///< nonce -> deadline, until that has passed
   std::map<AnswerKey, KeptAnswer> answers;
+  PolicyInForce policy;
+  std::map<Address, PartyFacts> facts;
+  std::map<Subject, Listings> listings;
+  std::set<Address> prohibited;  ///< listed, and a rule prohibited a live lease of theirs for it
+  std::map<std::string, eip712::LicenceOnFile> licences;           ///< by number
+  std::map<std::pair<Address, uint64_t>, uint64_t> policy_nonces;  ///< of signers -> deadline
+  std::map<Subject, UnitSeconds> worked;                           ///< by leases that are over
   MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
-               leases, grants, answers)
+               leases, grants, answers, policy, facts, listings, prohibited, licences,
+               policy_nonces, worked)
+};
+
+/// What the leases of a subject use that are not over.
+struct Use {
+  uint64_t accelerators = 0;                 ///< units
+  uint64_t cores = 0;                        ///< units of nodes without accelerators
+  uint32_t held = 0;                         ///< leases that wait for an officer
+  std::map<std::string, u128> unit_seconds;  ///< by chip, as long as they may run
+};
+
+/// A pair that policy is asked about.
+struct Deal {
+  const AskRecord& ask;
+  const Address& buyer;
+  const Declaration& declaration;
+  const Hash32& declaration_hash;
+  uint64_t units = 0;
+  uint64_t seconds = 0;
+};
+
+/// What a search for a match found.
+struct Choice {
+  market::Fill fill;
+  bool held = false;
 };
 
 class Exchange::Core {
@@ -86,6 +127,7 @@ class Exchange::Core {
   Result<void> rebuild();
 
   Result<void> check_live(const Lease& lease) const;
+  Result<void> check_policy() const;
 
   // readers.cpp
   Offer offer(const OrderId& id, const AskRecord& record) const;
@@ -93,7 +135,24 @@ class Exchange::Core {
   std::optional<UnixMs> next_deadline() const;
   std::vector<const Lease*> leases_of(const Address& account) const;
 
+  // facts.cpp: what the journal knows, as cases
+  bool facts_hold(const PartyFacts& facts) const;
+  bool is_frozen(const Address& account) const;
+  std::vector<Subject> subjects_of(const Address& account) const;
+  policy::Party party_of(const Address& account) const;
+  bool same_person(const Address& a, const Address& b) const;
+  CaseFile case_of(const Deal& deal) const;
+  /// Of a lease that is not over: its own facts, and the parties, sums and rules of now.
+  CaseFile case_anew(const Lease& lease) const;
+
+  // readers.cpp
+  const Lease* lease_by(const LeaseId& id) const;
+  UnixMs held_until(const Lease& lease) const;
+
   State state;
+  RuleSets known_rules;
+  std::shared_ptr<const policy::RuleSet> rules;  // in force
+  PolicyOptions options;
   // Derived, for readers too.
   market::Book book;
   market::BidQueue queue;  // the resting bids
@@ -104,6 +163,9 @@ class Exchange::Core {
   std::map<Address, uint32_t> live_leases;  // of buyers
   std::set<LeaseId> unvouchered;
   std::set<LeaseId> closing;
+  std::map<uint64_t, LeaseId> held;      // by number
+  std::map<uint64_t, LeaseId> reviewed;  // leases with a review
+  std::map<LeaseId, LeaseId> held_ids;   // id while it was held -> id
   uint64_t version = 0;
 
  private:
@@ -124,11 +186,13 @@ class Exchange::Core {
   Answered run(const CancelBids& command);
   Result<void> check_bid(const eip712::Bid& bid) const;
   Answered rest(const OrderId& id, BidRecord record, const Spec& spec);
+  Error no_match_error(const BidRecord& record, const Spec& spec);
   Result<void> add_to_book(const OrderId& id, AskRecord& record);
   void remove_ask(const OrderId& id);
   void end_bid(const OrderId& id, BidChange change);
   size_t open_orders(const Address& account) const;
   Result<void> check_open_orders(const Address& account) const;
+  Result<void> check_not_frozen(const Address& account) const;
   static UnixMs bid_deadline(const eip712::Bid& bid);
   static UnixMs ask_deadline(const eip712::Ask& ask);
 
@@ -137,17 +201,65 @@ class Exchange::Core {
   /// one does that the buyer cannot pay.
   Result<std::optional<LeaseId>> match(const OrderId& id, const BidRecord& record,
                                        const Spec& spec);
-  Result<LeaseId> make_lease(const OrderId& id, const BidRecord& record, const market::Fill& fill,
-                             const Verdict& verdict);
+  Result<LeaseId> make_lease(const OrderId& id, const BidRecord& record, const Choice& choice);
+  /// Takes a bid out of the queue whose lease was made.
+  void take_from_queue(const OrderId& id, BidRecord& record, const LeaseId& lease);
   /// Offers an ask's free units to the resting bids, best first.
   void offer_to_queue(const OrderId& ask_id);
   void undo(Lease& lease, const std::string& reason, bool again);
   void match_again(const OrderId& id);
+  void retry(const OrderId& id);
   void retry_starved(const Address& buyer);
-  /// What freed units and new money make possible; at the end of every command.
+  void retry_woken();
+  /// What freed units, new money and new facts make possible; at the end of every command.
   void settle_matches();
   void release_units(const Lease& lease);
   UnixMs accept_by(const Lease& lease) const;
+  void set_declaration(BidRecord& record, const Spec& spec) const;
+
+  // consider.cpp: candidates before policy
+  const KnownParty& known_party(const Address& account);
+  const Judgement& judge_deal(const Deal& deal);
+  /// Whether the pair may become a lease (held: only `may_hold`); what policy keeps apart is noted.
+  std::optional<Choice> consider(const OrderId& bid, const BidRecord& record,
+                                 const market::Fill& fill, bool may_hold);
+  /// Tells of what was noted and forgets it: events, and reasons of the answer.
+  void tell_refusals(bool with_reasons);
+  uint64_t held_of(const Address& buyer) const;
+
+  // sums.cpp
+  void count_use(const Lease& lease, bool add);
+  void count_more(Lease& lease, const std::vector<Subject>& subjects);
+  void add_worked(const Lease& lease);
+  uint64_t group_units(const Address& buyer, bool accelerator) const;
+  /// Of the buyer's live and past leases, with `units` x `seconds` more of `chip`; nothing if the
+  /// chip table does not tell.
+  std::optional<uint64_t> group_work(const Address& buyer, const std::string& chip,
+                                     uint64_t unit_seconds) const;
+
+  // policy.cpp
+  Answered run(const SetPolicy& command);
+  Answered run(const ProveFacts& command);
+  Answered run(const ListParty& command);
+  Answered run(const FileLicence& command);
+  Result<void> take_nonce(const Address& signer, uint64_t nonce, uint64_t deadline,
+                          std::string_view what);
+  Result<void> check_officer(const Address& address) const;
+  Result<void> set_rules(const PolicyInForce& policy);
+  void forget_judgements();
+  std::vector<Address> accounts_of(const std::vector<Subject>& subjects) const;
+  void tell_frozen(const Address& account, bool was_frozen);
+  void freeze(const Address& account);
+
+  // review.cpp
+  Answered run(const Decide& command);
+  /// A held deal becomes a match, its terms begin now; or it is undone, where its ask is gone.
+  LeaseId open_held(Lease& lease, const CaseFile& file, const Judgement& judgement);
+  /// Judges live leases anew: those of an account, or all.
+  void review(const Address* account);
+  void review_one(Lease& lease);
+  void stop(Lease& lease, const std::string& reason);
+  void set_verdict(Lease& lease, const CaseFile& file, const Judgement& judgement) const;
 
   // leases.cpp
   Answered run(const Accept& command);
@@ -161,7 +273,7 @@ class Exchange::Core {
   bool take_status(Lease& lease, const eip712::LeaseStatus& status);
   void cover(Lease& lease) const;
   void start_closing(Lease& lease, uint64_t seconds, bool failing, const std::string& reason);
-  void retire(Lease& lease);
+  void retire(Lease& lease, LeaseState end);
   void count_end(const Address& provider, bool well);
   void set_alive(const Address& address, ProviderRecord& provider, bool alive);
   void note_unvouchered(const Lease& lease);
@@ -187,12 +299,39 @@ class Exchange::Core {
   std::vector<market::Reason> reasons_;
   std::vector<OrderId> woken_asks_;
   std::vector<Address> woken_buyers_;
+  bool woken_bids_ = false;  // all that rest
+
+  struct Refusal {
+    OrderId bid;
+    OrderId ask;
+    uint64_t seconds = 0;
+    Address buyer;
+    uint64_t units = 0;
+    Declaration declaration;
+    Hash32 declaration_hash;
+  };
+  struct Refused {
+    uint64_t blocked = 0;
+    uint64_t held = 0;
+    bool too_many_held = false;
+    std::vector<Refusal> first;
+  };
+  Refused refused_;      // of one search
+  uint32_t spoken_ = 0;  // PolicySpoke of this command
+
+  Memo memo_;
+  std::map<Address, KnownParty> known_parties_;
+  bool reads_units_ = false;  // whether some rule in force asks for them
+  bool reads_work_ = false;
+  std::map<Subject, Use> use_;
 
   Deadlines<Address> lapses_;
   Deadlines<OrderId> ask_starts_;
   Deadlines<OrderId> ask_ends_;
   Deadlines<OrderId> bid_ends_;
   Deadlines<LeaseId> acceptances_;
+  Deadlines<LeaseId> holds_;
+  Deadlines<std::pair<Address, uint64_t>> policy_nonce_evictions_;
   Deadlines<LeaseId> lease_ends_;
   Deadlines<LeaseId> lease_evictions_;
   Deadlines<uint64_t> grant_evictions_;
@@ -206,6 +345,15 @@ inline constexpr uint64_t kAbandonMs = 15 * 60 * 1000;
 inline constexpr uint64_t kKeepAnswerMs = 24ULL * 3600 * 1000;
 inline constexpr uint64_t kKeepLeaseMs = 7 * 24ULL * 3600 * 1000;
 inline constexpr size_t kMostExcluded = 64;
+inline constexpr uint32_t kMostJudged = 1000;  ///< candidates of one search that policy turned down
+inline constexpr uint64_t kHoldMs = 24ULL * 3600 * 1000;
+
+std::shared_ptr<const policy::RuleSet> empty_rules();
+Error no_rules(const Hash32& hash);
+
+/// Sums and products of counts that stop at the greatest number.
+uint64_t sum_or_most(uint64_t a, uint64_t b);
+uint64_t product_or_most(uint64_t a, uint64_t b);
 
 /// Seconds since 1970 as milliseconds, and a sum of them; the latest time instead of a wrap.
 UnixMs at_seconds(uint64_t seconds);

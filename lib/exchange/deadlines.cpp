@@ -35,6 +35,11 @@ UnixMs Exchange::Core::abandoned_at(const Lease& lease) const {
   return later(std::max(end, state.resumed_at), lease.terms.grace * 1000 + kAbandonMs);
 }
 
+/// When a held deal that nobody decides is undone; nor does it outlast its bid.
+UnixMs Exchange::Core::held_until(const Lease& lease) const {
+  return std::min(later(lease.held_at, kHoldMs), bid_deadline(lease.bid));
+}
+
 /// The exchange was away and could hear nobody: whoever waits on a heartbeat or an acceptance waits
 /// anew. The queues find the later deadlines when the old ones come up.
 void Exchange::Core::resume() {
@@ -75,10 +80,17 @@ void Exchange::Core::expire_orders() {
 }
 
 void Exchange::Core::expire_leases() {
+  while (const auto id = holds_.take_due(state.now)) {
+    const auto it = state.leases.find(*id);
+    if (it == state.leases.end() || it->second.state != LeaseState::held) continue;
+    const OrderId order = it->second.order;
+    undo(it->second, "policy_undecided", false);
+    end_bid(order, BidChange::expired);
+  }
   UnixMs armed_for;
   while (const auto id = acceptances_.take_due(state.now, &armed_for)) {
     const auto it = state.leases.find(*id);
-    if (it == state.leases.end() || it->second.funded() || it->second.over()) continue;
+    if (it == state.leases.end() || it->second.state != LeaseState::matched) continue;
     const UnixMs due = accept_by(it->second);
     if (due > armed_for)
       acceptances_.arm(due, *id);
@@ -109,6 +121,13 @@ void Exchange::Core::forget() {
     else
       grant_evictions_.arm(later(at_seconds(deadline), 1000), *nonce);
   }
+  while (const auto key = policy_nonce_evictions_.take_due(state.now)) {
+    const uint64_t deadline = state.policy_nonces.find(*key)->second;
+    if (deadline < seconds_now())
+      state.policy_nonces.erase(*key);
+    else
+      policy_nonce_evictions_.arm(later(at_seconds(deadline), 1000), *key);
+  }
   while (const auto key = answer_evictions_.take_due(state.now)) {
     state.answers.erase(*key);
     const auto count = answers_kept_.find(key->first);
@@ -119,12 +138,19 @@ void Exchange::Core::forget() {
 void Exchange::Core::index_lease(const Lease& lease) {
   leases_by_party[lease.terms.buyer].emplace(lease.number, lease.id);
   leases_by_party[lease.terms.provider].emplace(lease.number, lease.id);
+  if (!lease.held_as.is_zero() && lease.held_as != lease.id)
+    held_ids.emplace(lease.held_as, lease.id);
   if (lease.over()) {
     lease_evictions_.arm(later(lease.closed_at, kKeepLeaseMs), lease.id);
     return;
   }
   ++live_leases[lease.terms.buyer];
-  if (lease.closing)
+  count_use(lease, true);
+  if (lease.review) reviewed.emplace(lease.number, lease.id);
+  if (lease.state == LeaseState::held) {
+    held.emplace(lease.number, lease.id);
+    holds_.arm(held_until(lease), lease.id);
+  } else if (lease.closing)
     closing.insert(lease.id);
   else if (lease.funded())
     lease_ends_.arm(std::min(silence_at(lease), abandoned_at(lease)), lease.id);
@@ -141,6 +167,7 @@ void Exchange::Core::forget_lease(const LeaseId& id) {
     if (mine->second.empty()) leases_by_party.erase(mine);
   }
   leases_by_number.erase(it->second.number);
+  held_ids.erase(it->second.held_as);
   state.leases.erase(it);
 }
 

@@ -19,8 +19,9 @@ struct AskChanged {
   AskChange change{};
 };
 
-enum class BidChange : uint8_t { resting, matched, cancelled, expired, no_match };
-/// `no_match` ends an immediate-or-cancel bid whose match was undone and which found no other.
+enum class BidChange : uint8_t { resting, matched, cancelled, expired, no_match, held };
+/// `held`: policy waits for a person. `no_match` ends an immediate-or-cancel bid whose match was
+/// undone and which found no other.
 struct BidChanged {
   OrderId order;
   Address buyer;
@@ -38,7 +39,9 @@ struct Matched {
 };
 
 /// A match was undone: rejected, or not accepted in time (reason `not_accepted`), or stopped by the
-/// buyer first. The escrow is back, the lease is `failed`, and another Matched may follow.
+/// buyer first; or a held deal was rejected (`policy_rejected`), ran out of time
+/// (`policy_undecided`) or policy blocks it now (`policy_blocked`, `listed`). The escrow is back,
+/// the lease is `failed`, and another Matched may follow.
 struct LeaseUndone {
   LeaseId lease;
   OrderId order;
@@ -67,7 +70,8 @@ struct Vouchered {
   Signature signature;
 };
 
-/// The agent must stop the job; repeated to it at each reconnection while the lease lives.
+/// The agent must stop the job; repeated to it at each reconnection while the lease lives
+/// (Lease::stop_reason: `buyer_stopped`, `listed`).
 struct StopRequested {
   LeaseId lease;
   Address provider;
@@ -90,7 +94,77 @@ struct LeaseClosed {
   Address provider;
 };
 
-using Event = std::variant<AskChanged, BidChanged, Matched, LeaseUndone, Funded, LeaseChanged,
-                           Vouchered, StopRequested, LeaseClosing, LeaseClosed>;
+/// Policy holds a deal for a person: escrow is locked, units are kept, until `until` (or a
+/// decision). Nothing has gone to the provider's agent yet.
+struct Held {
+  LeaseId lease;
+  OrderId order;
+  Address buyer;
+  Address provider;
+  UnixMs until;
+  std::string note;  ///< which rule spoke
+};
+
+/// A held deal was approved. Its terms start now, so that its id is another one, by which a Matched
+/// follows; find_lease knows it by both.
+struct Approved {
+  LeaseId held;
+  LeaseId lease;
+  OrderId order;
+  Address buyer;
+  Address provider;
+};
+
+/// An officer has spoken on a held deal that needs another voice.
+struct DecisionTaken {
+  LeaseId lease;
+  Address officer;
+};
+
+/// Policy kept an ask and a bid apart. Both sides may hear rule, head and sentence; `missing` are
+/// names of facts, not their values. At most 16 a command.
+struct PolicySpoke {
+  OrderId order;
+  OrderId ask;
+  Address buyer;
+  Address provider;
+  bool held = false;  ///< it would be held, and the bid does not wait; else it is blocked
+  std::string rule;   ///< its id
+  std::string head;
+  std::string outcome;  ///< "PROHIBITED"
+  std::string sentence;
+  std::string missing;  ///< "parent_hq, lists"
+};
+
+/// A live lease would not pass if it were judged now; it runs on with its verdict. For the
+/// operator; the latest of each lease are in Exchange::review().
+struct WouldNotPass {
+  LeaseId lease;
+  std::string verdict;
+  std::string note;
+};
+
+/// A rule set or options came into force.
+struct PolicyChanged {
+  Hash32 rule_set;
+};
+
+/// An account proved facts. `parent_changed`: person, group, or parent differ from what it had
+/// proven before.
+struct FactsProven {
+  Address account;
+  bool parent_changed = false;
+};
+
+/// A listing froze an account, or let it go: no orders, no withdrawals, nothing relayed for it.
+struct AccountFrozen {
+  Address account;
+  bool frozen = true;
+};
+
+using Event =
+    std::variant<AskChanged, BidChanged, Matched, LeaseUndone, Funded, LeaseChanged, Vouchered,
+                 StopRequested, LeaseClosing, LeaseClosed, Held, Approved, DecisionTaken,
+                 PolicySpoke, WouldNotPass, PolicyChanged, FactsProven, AccountFrozen>;
 
 }  // namespace mizan::exchange

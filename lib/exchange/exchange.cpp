@@ -31,6 +31,19 @@ Result<void> check_key(const Idempotency& idempotency) {
 
 }  // namespace
 
+std::shared_ptr<const policy::RuleSet> empty_rules() {
+  static const auto kEmpty = std::make_shared<const policy::RuleSet>(policy::RuleSet::empty());
+  return kEmpty;
+}
+
+Error no_rules(const Hash32& hash) {
+  const std::string text = "sha256:" + hex(hash.view());
+  return Error{ErrorCode::not_found,
+               "the rule set " + text + " is not here: put it back among the rule sets",
+               {}}
+      .with("ruleSet", text);
+}
+
 UnixMs at_seconds(uint64_t seconds) {
   uint64_t ms = 0;
   if (__builtin_mul_overflow(seconds, uint64_t{1000}, &ms))
@@ -51,8 +64,10 @@ Outcome Exchange::Core::apply(const Sequenced& sequenced) {
   state.now = sequenced.time;
   events_.clear();
   reasons_.clear();
+  spoken_ = 0;
   Answered answer = dispatch(sequenced);
   settle_matches();
+  tell_refusals(false);
   state.ledger.check();
   if (state.sequence % kRecountEvery == 0) state.ledger.recount();
   return {std::move(answer), std::move(reasons_), std::move(events_)};
@@ -108,8 +123,15 @@ Result<Answer> Exchange::Core::run(const Genesis& genesis) {
   if (limits.nodes == 0 || limits.nodes > 65'536 || limits.units_per_node == 0 ||
       limits.units_per_node > 65'536)
     return bad_field("genesis.limits", "nodes and units_per_node are 1 to 65536");
+  if (genesis.limits.held_leases == 0)
+    return bad_field("genesis.limits.held_leases", "is at least 1");
+  const auto options_text = read_policy_options(genesis.policy);
+  if (!options_text) return fail(options_text.error());
   state.config = genesis;
   domain_ = eip712::Domain::credits(genesis.exchange_id);
+  const Hash32 rule_set = genesis.rule_set.is_zero() ? empty_rules()->hash() : genesis.rule_set;
+  ensure(set_rules({rule_set, genesis.pending, genesis.policy}).has_value(),
+         "the rule set that Genesis names is known");
   return Answer{};
 }
 
@@ -141,6 +163,10 @@ Result<void> Exchange::Core::check_live(const Lease& lease) const {
           lease.nodes.end())
     return corrupted("a lease's nodes");
   const auto bid = state.bids.find(lease.order);
+  if (!read_case_file(lease.case_file) || lease.counted.empty())
+    return corrupted("what a lease's verdict rests on");
+  if ((lease.state == LeaseState::held) != (lease.held_at.ms != 0 && lease.matched_at.ms == 0))
+    return corrupted("a held deal");
   const bool holds_bid = bid != state.bids.end() && bid->second.lease == lease.id;
   if (!lease.funded() && !holds_bid) return corrupted("a match without its bid");
   return {};
@@ -153,6 +179,8 @@ Result<void> Exchange::Core::rebuild() {
     return {};
   }
   domain_ = eip712::Domain::credits(state.config->exchange_id);
+  MIZAN_CHECK(check_policy());
+  MIZAN_CHECK(set_rules(state.policy));
   MIZAN_CHECK(state.ledger.audit());
   std::set<uint64_t> sequences;
   for (auto& [id, record] : state.asks) {
@@ -180,8 +208,10 @@ Result<void> Exchange::Core::rebuild() {
         return corrupted("units sold twice");
     book.take(ask->second.ref, lease.nodes, lease.terms.units_per_node);
   }
-  for (const auto& [id, record] : state.bids) {
+  for (auto& [id, record] : state.bids) {
     bids_by_buyer[record.bid.buyer].insert(id);
+    MIZAN_TRY(spec, read_spec(record.spec, state.config->limits.spec_bytes));
+    set_declaration(record, spec);
     if (record.lease) {
       const auto lease = state.leases.find(*record.lease);
       if (lease == state.leases.end() || lease->second.funded() || lease->second.over())
@@ -189,13 +219,14 @@ Result<void> Exchange::Core::rebuild() {
       continue;
     }
     if (record.bid.nodes == 0 || record.bid.max_rate > market::kMostRate) return corrupted("a bid");
-    MIZAN_TRY(spec, read_spec(record.spec, state.config->limits.spec_bytes));
     if (!sequences.insert(record.sequence).second) return corrupted("a bid");
     queue.add(id, demand(record, spec));
     bid_ends_.arm(bid_deadline(record.bid), id);
   }
   for (const auto& [nonce, deadline] : state.grants)
     grant_evictions_.arm(at_seconds(deadline), nonce);
+  for (const auto& [key, deadline] : state.policy_nonces)
+    policy_nonce_evictions_.arm(at_seconds(deadline), key);
   for (const auto& [key, kept] : state.answers) {
     answer_evictions_.arm(later(kept.at, kKeepAnswerMs), key);
     ++answers_kept_[key.first];
@@ -203,7 +234,11 @@ Result<void> Exchange::Core::rebuild() {
   return {};
 }
 
-Exchange::Exchange() : core_(std::make_unique<Core>()) {}
+Exchange::Exchange(RuleSets rules) : core_(std::make_unique<Core>()) {
+  core_->known_rules = std::move(rules);
+  core_->known_rules.emplace(empty_rules()->hash(), empty_rules());
+  core_->rules = empty_rules();
+}
 Exchange::Exchange(Exchange&&) noexcept = default;
 Exchange& Exchange::operator=(Exchange&&) noexcept = default;
 Exchange::~Exchange() = default;
@@ -220,9 +255,22 @@ Hash32 Exchange::state_hash() const {
   return hash_of_encoding(encode());
 }
 
-Result<Exchange> Exchange::restore(ByteView snapshot) {
+void Exchange::know_rules(std::shared_ptr<const policy::RuleSet> rules) {
+  const Hash32 hash = rules->hash();
+  core_->known_rules.emplace(hash, std::move(rules));
+}
+
+Result<void> Exchange::knows_rules(const Command& command) const {
+  Hash32 wanted;
+  if (const auto* genesis = std::get_if<Genesis>(&command)) wanted = genesis->rule_set;
+  if (const auto* change = std::get_if<SetPolicy>(&command)) wanted = change->change.rule_set;
+  if (wanted.is_zero() || core_->known_rules.contains(wanted)) return {};
+  return fail(no_rules(wanted));
+}
+
+Result<Exchange> Exchange::restore(ByteView snapshot, RuleSets rules) {
   MIZAN_TRY(state, decode<State>(snapshot));
-  Exchange exchange;
+  Exchange exchange(std::move(rules));
   exchange.core_->state = std::move(state);
   MIZAN_CHECK(exchange.core_->rebuild());
   return exchange;

@@ -4,12 +4,17 @@
 
 #include "exchange/command.hpp"
 #include "exchange/event.hpp"
+#include "exchange/options.hpp"
 #include "exchange/state.hpp"
 #include "market/reason.hpp"
+#include "policy/rule_set.hpp"
 
 #include <memory>
 
 namespace mizan::exchange {
+
+/// Rule sets by their hash. The empty one need not be there.
+using RuleSets = std::map<Hash32, std::shared_ptr<const policy::RuleSet>>;
 
 /// The first answer to a command, and again to every repetition under its idempotency key.
 struct Answer {
@@ -23,27 +28,38 @@ struct Answer {
 /// deadlines that its time brought due may have made events.
 struct Outcome {
   Result<Answer> answer;
-  std::vector<market::Reason> reasons{};  ///< with no_match: what removed which offers
-  std::vector<Event> events{};            ///< in the order in which they happened
+  /// With no_match: what removed which offers. Dimension "policy": offers that fit and that policy
+  /// kept away, one line a rule, which `nearest` names with its head and sentence.
+  std::vector<market::Reason> reasons{};
+  std::vector<Event> events{};  ///< in the order in which they happened
 };
 
 /// The deterministic core. One thread; readers see the state between two commands. References and
 /// pointers that readers get are good until the next apply. Movable, not copyable.
 class Exchange {
  public:
-  Exchange();
+  explicit Exchange(RuleSets rules = {});
   Exchange(Exchange&&) noexcept;
   Exchange& operator=(Exchange&&) noexcept;
   ~Exchange();
 
-  /// Stops the process unless sequence = last_sequence() + 1 and time >= now(): the service sees
-  /// to both.
+  /// Stops the process unless sequence = last_sequence() + 1, time >= now() and knows_rules(): the
+  /// service sees to all three.
   Outcome apply(const Sequenced& sequenced);
+
+  /// Makes a rule set known, that SetPolicy may then name; between two commands, by the thread that
+  /// applies them. What is known never changes what a journal does: apply insists on it.
+  void know_rules(std::shared_ptr<const policy::RuleSet> rules);
+  /// An error (not_found) that names the hash if the command brings a rule set into force that is
+  /// not known: at replay, a reason not to start.
+  Result<void> knows_rules(const Command& command) const;
+  const RuleSets& known_rules() const;
 
   /// The whole state in canonical bytes: equal states give equal bytes on every machine.
   Bytes encode() const;
-  /// An error (corrupted) for bytes that `encode` does not write.
-  static Result<Exchange> restore(ByteView snapshot);
+  /// An error (corrupted) for bytes that `encode` does not write; not_found, which names the hash,
+  /// if `rules` lacks the rule set in force.
+  static Result<Exchange> restore(ByteView snapshot, RuleSets rules = {});
   /// Keccak-256 of encode(); reads the whole state.
   Hash32 state_hash() const;
 
@@ -56,6 +72,7 @@ class Exchange {
   /// Goes up whenever an offer came, went or changed: for watchers of offers.
   uint64_t version() const;
 
+  /// Also by the id that it had while it was held.
   const Lease* find_lease(const LeaseId& id) const;
   /// Leases in which `account` is buyer or provider, newest first, live and kept ones.
   std::vector<const Lease*> leases_of(const Address& account) const;
@@ -66,6 +83,21 @@ class Exchange {
   std::vector<const Lease*> due_vouchers() const;
   /// Leases that wait for Finalize.
   std::vector<const Lease*> closing() const;
+
+  const PolicyInForce& policy() const;
+  const PolicyOptions& policy_options() const;
+  const policy::RuleSet& rules() const;  ///< in force; the empty one before Genesis
+  /// Who may decide, list and file: the operator and the officers of the options.
+  bool is_officer(const Address& address) const;
+  std::vector<const Lease*> held() const;       ///< deals that wait for an officer, oldest first
+  UnixMs held_until(const Lease& lease) const;  ///< of a held one
+  std::vector<const Lease*> review() const;     ///< live leases that would not pass now
+  const PartyFacts* facts_of(const Address& account) const;  ///< also when they have expired
+  /// Whether its facts count now: not expired, and by an issuer that is accepted.
+  bool facts_hold(const Address& account) const;
+  bool is_frozen(const Address& account) const;
+  const std::map<Subject, Listings>& listings() const;
+  const std::map<std::string, eip712::LicenceOnFile>& licences() const;
 
   AccountView account(const Address& address) const;
   MoneyTotals totals() const;

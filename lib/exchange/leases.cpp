@@ -42,7 +42,8 @@ u128 price(const Lease& lease, uint64_t seconds) {
 }  // namespace
 
 Result<Lease*> Exchange::Core::find_lease(const LeaseId& id) {
-  const auto it = state.leases.find(id);
+  const auto renamed = held_ids.find(id);
+  const auto it = state.leases.find(renamed == held_ids.end() ? id : renamed->second);
   if (it == state.leases.end())
     return fail(ErrorCode::not_found, "there is no lease " + hex0x(id.view()));
   return &it->second;
@@ -61,6 +62,8 @@ Result<Answer> Exchange::Core::run(const Accept& command) {
   MIZAN_TRY(lease, find_lease(eip712::digest(*domain_, command.terms)));
   if (lease->funded()) return Answer{lease->order, {lease->id}, false, true};
   if (lease->over()) return fail(ErrorCode::conflict, "the match was undone: " + lease->reason);
+  if (lease->state == LeaseState::held)
+    return fail(ErrorCode::policy_held, "the deal waits for an officer's decision");
   MIZAN_CHECK(state.ledger.open(lease->id, seconds_now()));
   lease->terms_signature = command.signature;
   lease->state = LeaseState::funded;
@@ -82,7 +85,7 @@ Result<Answer> Exchange::Core::run(const Reject& command) {
   MIZAN_TRY(lease, find_lease(command.lease));
   if (lease->terms.provider != command.provider)
     return fail(ErrorCode::forbidden, "the lease is another provider's");
-  if (lease->funded() || lease->over())
+  if (lease->state != LeaseState::matched)
     return fail(ErrorCode::conflict, "only a match that awaits acceptance can be rejected");
   undo(*lease, command.code.empty() ? "rejected" : command.code, true);
   return Answer{lease->order, {lease->id}, false, false};
@@ -239,13 +242,19 @@ Result<Answer> Exchange::Core::run(const RequestClose& command) {
   }
   if (lease->closing || lease->stopped_at.ms != 0)
     return Answer{lease->order, {lease->id}, false, true};
-  MIZAN_CHECK(state.ledger.stop(lease->id, seconds_now()));
-  lease->stopped_at = state.now;
-  lease_ends_.arm(std::min(silence_at(*lease), abandoned_at(*lease)), lease->id);
-  if (lease->reason.empty()) lease->reason = "buyer_stopped";
-  emit(StopRequested{lease->id, lease->terms.provider, "buyer_stopped"});
-  emit(LeaseChanged{lease->id});
+  stop(*lease, "buyer_stopped");
   return answer;
+}
+
+/// Freezes elapsed time and has the agent told to stop.
+void Exchange::Core::stop(Lease& lease, const std::string& reason) {
+  ensure(state.ledger.stop(lease.id, seconds_now()).has_value(), "a funded lease has its escrow");
+  lease.stopped_at = state.now;
+  lease.stop_reason = reason;
+  lease_ends_.arm(std::min(silence_at(lease), abandoned_at(lease)), lease.id);
+  if (lease.reason.empty()) lease.reason = reason;
+  emit(StopRequested{lease.id, lease.terms.provider, reason});
+  emit(LeaseChanged{lease.id});
 }
 
 Result<Answer> Exchange::Core::run(const Finalize& command) {
@@ -264,9 +273,8 @@ Result<Answer> Exchange::Core::run(const Finalize& command) {
   MIZAN_TRY(settled, state.ledger.settle(lease->id));
   lease->settlement = {settled.charged.nano, settled.fee.nano, settled.paid.nano,
                        settled.refunded.nano};
-  lease->state = lease->failing ? LeaseState::failed : LeaseState::settled;
   lease->closing = false;
-  retire(*lease);
+  retire(*lease, lease->failing ? LeaseState::failed : LeaseState::settled);
   count_end(lease->terms.provider, !lease->failing);
   woken_buyers_.push_back(lease->terms.buyer);
   woken_buyers_.push_back(lease->terms.provider);  // it may bid with what it earned
@@ -274,8 +282,14 @@ Result<Answer> Exchange::Core::run(const Finalize& command) {
   return Answer{lease->order, {lease->id}, false, false};
 }
 
-/// What follows from a lease's state having become settled or failed.
-void Exchange::Core::retire(Lease& lease) {
+/// The end of a lease, settled or failed, and what follows from it.
+void Exchange::Core::retire(Lease& lease, LeaseState end) {
+  count_use(lease, false);
+  add_worked(lease);
+  held.erase(lease.number);
+  reviewed.erase(lease.number);
+  lease.review.reset();
+  lease.state = end;
   lease.closed_at = state.now;
   lease.spec.clear();
   lease.spec.shrink_to_fit();

@@ -1,5 +1,4 @@
 #include "exchange/core.hpp"
-#include "exchange/judge.hpp"
 
 #include <algorithm>
 
@@ -11,22 +10,22 @@ UnixMs Exchange::Core::accept_by(const Lease& lease) const {
 
 Result<std::optional<LeaseId>> Exchange::Core::match(const OrderId& id, const BidRecord& record,
                                                      const Spec& spec) {
-  std::optional<market::Fill> fill;
-  Verdict verdict;
+  std::optional<Choice> choice;  // a held one only as long as none passes
+  uint32_t judged = 0;
   book.scan(demand(record, spec), seconds_now(),
             [&](market::AskRef, const market::Fill& candidate) {
-              verdict = judge({state.asks.find(candidate.ask)->second.ask, record.bid,
-                               candidate.ask, id, candidate.seconds, state.now});
-              if (passes(verdict)) fill = candidate;
-              return fill.has_value();
+              const auto found = consider(id, record, candidate, !record.immediate_or_cancel);
+              if (found && (!choice || !found->held)) choice = found;
+              return (choice && !choice->held) || ++judged >= kMostJudged;
             });
-  if (!fill) return std::nullopt;
-  MIZAN_TRY(lease, make_lease(id, record, *fill, verdict));
+  if (!choice) return std::nullopt;
+  MIZAN_TRY(lease, make_lease(id, record, *choice));
   return lease;
 }
 
 Result<LeaseId> Exchange::Core::make_lease(const OrderId& id, const BidRecord& record,
-                                           const market::Fill& fill, const Verdict& verdict) {
+                                           const Choice& choice) {
+  const market::Fill& fill = choice.fill;
   const AskRecord& ask = state.asks.find(fill.ask)->second;
   const eip712::Bid& bid = record.bid;
   Lease lease;
@@ -49,15 +48,27 @@ Result<LeaseId> Exchange::Core::make_lease(const OrderId& id, const BidRecord& r
   MIZAN_TRY(escrow,
             state.ledger.lock(lease.id, {bid.buyer, ask.ask.provider, fill.rate, lease.units(),
                                          fill.seconds, lease.terms.start, lease.terms.fee_bps}));
+  const CaseFile file = case_of(
+      {ask, bid.buyer, record.declaration, record.declaration_hash, lease.units(), fill.seconds});
+  const Judgement judgement = judge_deal(
+      {ask, bid.buyer, record.declaration, record.declaration_hash, lease.units(), fill.seconds});
+  ensure(judgement.disposition != policy::Disposition::block, "no lease that policy blocks");
+  set_verdict(lease, file, judgement);
+  lease.counted = subjects_of(bid.buyer);
   lease.number = ++state.lease_count;
   lease.bid = bid;
   lease.bid_signature = record.signature;
   lease.spec = record.spec;
   lease.chip = ask.ask.chip;
   lease.nodes = fill.nodes;
-  lease.verdict = verdict;
   lease.escrow = escrow.nano;
-  lease.matched_at = state.now;
+  if (choice.held) {
+    lease.state = LeaseState::held;
+    lease.held_at = state.now;
+    lease.held_as = lease.id;
+  } else {
+    lease.matched_at = state.now;
+  }
   book.take(ask.ref, fill.nodes, bid.units_per_node);
   ++version;
   const LeaseId lease_id = lease.id;
@@ -65,8 +76,14 @@ Result<LeaseId> Exchange::Core::make_lease(const OrderId& id, const BidRecord& r
   ensure(added, "a lease's id is used once");
   leases_by_number.emplace(it->second.number, lease_id);
   index_lease(it->second);
-  emit(BidChanged{id, bid.buyer, BidChange::matched});
-  emit(Matched{lease_id, id, bid.buyer, ask.ask.provider, accept_by(it->second)});
+  if (choice.held) {
+    emit(BidChanged{id, bid.buyer, BidChange::held});
+    emit(Held{lease_id, id, bid.buyer, ask.ask.provider, held_until(it->second),
+              it->second.verdict.note});
+  } else {
+    emit(BidChanged{id, bid.buyer, BidChange::matched});
+    emit(Matched{lease_id, id, bid.buyer, ask.ask.provider, accept_by(it->second)});
+  }
   return lease_id;
 }
 
@@ -82,9 +99,8 @@ void Exchange::Core::undo(Lease& lease, const std::string& reason, bool again) {
   ensure(state.ledger.unlock(lease.id).has_value(), "a matched lease has its escrow");
   release_units(lease);
   woken_buyers_.push_back(lease.terms.buyer);
-  lease.state = LeaseState::failed;
   lease.reason = reason;
-  retire(lease);
+  retire(lease, LeaseState::failed);
   emit(LeaseUndone{lease.id, lease.order, lease.terms.buyer, lease.terms.provider, reason});
   BidRecord& record = state.bids.find(lease.order)->second;
   record.lease.reset();
@@ -99,6 +115,7 @@ void Exchange::Core::match_again(const OrderId& id) {
   const auto spec = read_spec(record.spec, state.config->limits.spec_bytes);
   ensure(spec.has_value(), "a spec that was read once is read again");
   const auto lease = match(id, record, *spec);
+  tell_refusals(false);
   if (lease && *lease) {
     record.lease = **lease;
     return;
@@ -110,35 +127,46 @@ void Exchange::Core::match_again(const OrderId& id) {
   emit(BidChanged{id, record.bid.buyer, BidChange::resting});
 }
 
+void Exchange::Core::take_from_queue(const OrderId& id, BidRecord& record, const LeaseId& lease) {
+  record.lease = lease;
+  queue.remove(id);
+  bid_ends_.disarm(bid_deadline(record.bid), id);
+}
+
 void Exchange::Core::offer_to_queue(const OrderId& ask_id) {
   const auto ask = state.asks.find(ask_id);
   if (ask == state.asks.end()) return;
   const Rate rate{ask->second.ask.rate};
   std::optional<market::BidQueue::Place> after;
   while (book.free_units(ask->second.ref) > 0) {
-    std::optional<market::Fill> fill;
-    Verdict verdict;
+    std::optional<Choice> choice;
     OrderId bid;
     after = queue.scan(ask->second.ask.chip, rate, after,
                        [&](const OrderId& id, const market::Demand& demand) {
                          const auto found = book.fit(ask->second.ref, demand, seconds_now());
                          if (!found) return false;
-                         verdict = judge({ask->second.ask, state.bids.find(id)->second.bid, ask_id,
-                                          id, found->seconds, state.now});
-                         if (!passes(verdict)) return false;
-                         bid = id;
-                         fill = found;
-                         return true;
+                         choice = consider(id, state.bids.find(id)->second, *found, true);
+                         if (choice) bid = id;
+                         return choice.has_value();
                        });
-    if (!fill) return;
+    if (!choice) break;
     BidRecord& record = state.bids.find(bid)->second;
-    const auto lease = make_lease(bid, record, *fill, verdict);
+    const auto lease = make_lease(bid, record, *choice);
     record.starved = !lease.has_value();
-    if (!lease) continue;
-    record.lease = *lease;
-    queue.remove(bid);
-    bid_ends_.disarm(bid_deadline(record.bid), bid);
+    if (lease) take_from_queue(bid, record, *lease);
   }
+  tell_refusals(false);
+}
+
+/// Tries a resting bid again.
+void Exchange::Core::retry(const OrderId& id) {
+  BidRecord& record = state.bids.find(id)->second;
+  const auto spec = read_spec(record.spec, state.config->limits.spec_bytes);
+  ensure(spec.has_value(), "a spec that was read once is read again");
+  const auto lease = match(id, record, *spec);
+  tell_refusals(false);
+  record.starved = !lease.has_value();
+  if (lease && *lease) take_from_queue(id, record, **lease);
 }
 
 void Exchange::Core::retry_starved(const Address& buyer) {
@@ -150,17 +178,17 @@ void Exchange::Core::retry_starved(const Address& buyer) {
     if (record.starved && !record.lease) starved.emplace_back(record.sequence, id);
   }
   std::sort(starved.begin(), starved.end());
-  for (const auto& [sequence, id] : starved) {
-    BidRecord& record = state.bids.find(id)->second;
-    const auto spec = read_spec(record.spec, state.config->limits.spec_bytes);
-    ensure(spec.has_value(), "a spec that was read once is read again");
-    const auto lease = match(id, record, *spec);
-    record.starved = !lease.has_value();
-    if (!lease || !*lease) continue;
-    record.lease = **lease;
-    queue.remove(id);
-    bid_ends_.disarm(bid_deadline(record.bid), id);
-  }
+  for (const auto& [sequence, id] : starved) retry(id);
+}
+
+/// What policy kept apart it may let together now: every resting bid, earliest first.
+void Exchange::Core::retry_woken() {
+  if (!std::exchange(woken_bids_, false)) return;
+  std::vector<std::pair<uint64_t, OrderId>> resting;
+  for (const auto& [id, record] : state.bids)
+    if (!record.lease) resting.emplace_back(record.sequence, id);
+  std::sort(resting.begin(), resting.end());
+  for (const auto& [sequence, id] : resting) retry(id);
 }
 
 void Exchange::Core::settle_matches() {
@@ -173,6 +201,7 @@ void Exchange::Core::settle_matches() {
   // Matching frees nothing, so one round of each is enough.
   for (const OrderId& ask : take_all(woken_asks_)) offer_to_queue(ask);
   for (const Address& buyer : take_all(woken_buyers_)) retry_starved(buyer);
+  retry_woken();
 }
 
 }  // namespace mizan::exchange

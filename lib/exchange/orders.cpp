@@ -1,3 +1,4 @@
+#include "codec/binary.hpp"
 #include "codec/json_fields.hpp"
 #include "exchange/core.hpp"
 
@@ -84,13 +85,21 @@ Result<void> Exchange::Core::check_open_orders(const Address& account) const {
                                              " open orders, which is the limit: cancel one first");
 }
 
+Result<void> Exchange::Core::check_not_frozen(const Address& account) const {
+  if (!is_frozen(account)) return {};
+  return fail(ErrorCode::policy_blocked, "the account is frozen: its party is on a list");
+}
+
 UnixMs Exchange::Core::ask_deadline(const eip712::Ask& ask) {
   return at_seconds(ask.until);
 }
 
 Result<void> Exchange::Core::add_to_book(const OrderId& id, AskRecord& record) {
   const eip712::Ask& ask = record.ask;
-  MIZAN_TRY(attributes, read_attributes(ask, record.attributes));
+  MIZAN_TRY(text, read_attributes(ask, record.attributes));
+  record.facts = std::move(text.facts);
+  record.facts_hash = hash_of_encoding(mizan::encode(record.facts));
+  market::Attributes& attributes = text.attributes;
   const ProviderRecord& provider = state.providers[ask.provider];
   attributes.number(market::Field::reliability) = reliability(provider);
   record.ref = book.add({id, ask.provider, record.sequence, Rate{ask.rate}, ask.nodes,
@@ -110,6 +119,7 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
   const OrderId id = eip712::digest(*domain_, ask);
   if (state.asks.contains(id)) return Answer{id, {}, false, true};
   MIZAN_CHECK(check_ask(ask, limits, seconds_now()));
+  MIZAN_CHECK(check_not_frozen(ask.provider));
   if (command.attributes.size() > limits.attributes_bytes)
     return bad_field("attributes",
                      "have at most " + std::to_string(limits.attributes_bytes) + " bytes",
@@ -187,6 +197,7 @@ Result<void> Exchange::Core::check_bid(const eip712::Bid& bid) const {
                      "is below the exchange's fee of " + std::to_string(config.fee_bps));
   if (bid.nonce > std::numeric_limits<uint64_t>::max() - (bid.nodes - 1))
     return bad_field("bid.nonce", "leaves no room for a nonce for each node");
+  MIZAN_CHECK(check_not_frozen(bid.buyer));
   const ledger::Account& buyer = state.ledger.account(bid.buyer);
   if (!state.ledger.knows(bid.buyer))
     return fail(ErrorCode::insufficient_funds,
@@ -224,18 +235,35 @@ Result<Answer> Exchange::Core::run(const PlaceBid& command) {
   record.spec = command.spec;
   record.sequence = state.sequence;
   record.immediate_or_cancel = spec.immediate_or_cancel;
+  set_declaration(record, spec);
   MIZAN_TRY(lease, match(id, record, spec));
   if (!lease) {
-    if (!spec.immediate_or_cancel) return rest(id, std::move(record), spec);
-    reasons_ = book.explain(demand(record, spec), seconds_now());
-    return fail(ErrorCode::no_match,
-                book.size() == 0 ? "there are no offers now" : "no offer fits: see the reasons");
+    if (!spec.immediate_or_cancel) {
+      tell_refusals(true);
+      return rest(id, std::move(record), spec);
+    }
+    return fail(no_match_error(record, spec));
   }
   state.ledger.nonces(command.bid.buyer).set(command.bid.nonce, command.bid.nodes);
   record.lease = *lease;
   state.bids.emplace(id, std::move(record));
   bids_by_buyer[command.bid.buyer].insert(id);
   return Answer{id, {*lease}, false, false};
+}
+
+Error Exchange::Core::no_match_error(const BidRecord& record, const Spec& spec) {
+  reasons_ = book.explain(demand(record, spec), seconds_now());
+  const uint64_t held_back = refused_.held;
+  const uint64_t blocked = refused_.blocked;
+  tell_refusals(true);
+  if (held_back + blocked == 0)
+    return {ErrorCode::no_match,
+            book.size() == 0 ? "there are no offers now" : "no offer fits: see the reasons"};
+  Error error{ErrorCode::no_match,
+              held_back == 0 ? "policy blocks every offer that fits: see the reasons"
+                             : "policy would hold every offer that fits for an officer, and an "
+                               "immediate-or-cancel bid does not wait: see the reasons"};
+  return std::move(error).with("policy", held_back == 0 ? "blocked" : "held");
 }
 
 Result<Answer> Exchange::Core::rest(const OrderId& id, BidRecord record, const Spec& spec) {

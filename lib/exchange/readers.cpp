@@ -8,6 +8,8 @@ namespace mizan::exchange {
 
 std::string_view to_string(LeaseState state) {
   switch (state) {
+    case LeaseState::held:
+      return "held";
     case LeaseState::matched:
       return "matched";
     case LeaseState::funded:
@@ -37,9 +39,10 @@ Offer Exchange::Core::offer(const OrderId& id, const AskRecord& record) const {
 
 std::optional<UnixMs> Exchange::Core::next_deadline() const {
   std::optional<UnixMs> least;
-  for (const auto& next : {lapses_.next(), ask_starts_.next(), ask_ends_.next(), bid_ends_.next(),
-                           acceptances_.next(), lease_ends_.next(), lease_evictions_.next(),
-                           grant_evictions_.next(), answer_evictions_.next()})
+  for (const auto& next :
+       {lapses_.next(), ask_starts_.next(), ask_ends_.next(), bid_ends_.next(), acceptances_.next(),
+        holds_.next(), lease_ends_.next(), lease_evictions_.next(), grant_evictions_.next(),
+        policy_nonce_evictions_.next(), answer_evictions_.next()})
     if (next && (!least || *next < *least)) least = next;
   return least;
 }
@@ -69,9 +72,62 @@ uint64_t Exchange::version() const {
   return core_->version;
 }
 
+const Lease* Exchange::Core::lease_by(const LeaseId& id) const {
+  const auto renamed = held_ids.find(id);
+  const auto it = state.leases.find(renamed == held_ids.end() ? id : renamed->second);
+  return it == state.leases.end() ? nullptr : &it->second;
+}
+
 const Lease* Exchange::find_lease(const LeaseId& id) const {
-  const auto it = core_->state.leases.find(id);
-  return it == core_->state.leases.end() ? nullptr : &it->second;
+  return core_->lease_by(id);
+}
+
+const PolicyInForce& Exchange::policy() const {
+  return core_->state.policy;
+}
+const PolicyOptions& Exchange::policy_options() const {
+  return core_->options;
+}
+const policy::RuleSet& Exchange::rules() const {
+  return *core_->rules;
+}
+const RuleSets& Exchange::known_rules() const {
+  return core_->known_rules;
+}
+bool Exchange::is_officer(const Address& address) const {
+  return core_->check_officer(address).has_value();
+}
+
+std::vector<const Lease*> Exchange::held() const {
+  std::vector<const Lease*> out;
+  for (const auto& [number, id] : core_->held) out.push_back(find_lease(id));
+  return out;
+}
+UnixMs Exchange::held_until(const Lease& lease) const {
+  return core_->held_until(lease);
+}
+std::vector<const Lease*> Exchange::review() const {
+  std::vector<const Lease*> out;
+  for (const auto& [number, id] : core_->reviewed) out.push_back(find_lease(id));
+  return out;
+}
+
+const PartyFacts* Exchange::facts_of(const Address& account) const {
+  const auto it = core_->state.facts.find(account);
+  return it == core_->state.facts.end() ? nullptr : &it->second;
+}
+bool Exchange::facts_hold(const Address& account) const {
+  const PartyFacts* facts = facts_of(account);
+  return facts != nullptr && core_->facts_hold(*facts);
+}
+bool Exchange::is_frozen(const Address& account) const {
+  return core_->is_frozen(account);
+}
+const std::map<Subject, Listings>& Exchange::listings() const {
+  return core_->state.listings;
+}
+const std::map<std::string, eip712::LicenceOnFile>& Exchange::licences() const {
+  return core_->state.licences;
 }
 
 std::vector<const Lease*> Exchange::leases_of(const Address& account) const {
@@ -182,20 +238,45 @@ Result<std::vector<PlanLine>> Exchange::plan(const PlanRequest& request, size_t 
   record.bid.max_total = ~u128{0};
   record.bid.interruptible = request.interruptible;
   record.sequence = std::numeric_limits<uint64_t>::max();
-  const market::Demand demand = core_->demand(record, {std::move(query), true});
+  const market::Demand demand = core_->demand(record, {std::move(query), true, {}});
+  const uint64_t units = uint64_t{request.nodes} * request.units_per_node;
   std::vector<PlanLine> out;
+  std::map<std::string, market::Reason> blocked;  // by the rule that spoke
+  uint32_t judged = 0;
   core_->book.scan(demand, now().seconds(), [&](market::AskRef, const market::Fill& fill) {
-    if (out.size() >= limit) return true;
+    if (out.size() >= limit || judged >= kMostJudged) return true;
     const AskRecord& ask = core_->state.asks.find(fill.ask)->second;
-    if (!passes(judge({ask.ask, record.bid, fill.ask, OrderId{}, fill.seconds, now()})))
-      return false;
-    const auto escrow =
-        cost(fill.rate, uint64_t{request.nodes} * request.units_per_node, fill.seconds);
-    if (escrow) out.push_back({core_->offer(fill.ask, ask), fill.seconds, *escrow});
+    PlanLine line{core_->offer(fill.ask, ask), fill.seconds, {}, policy::Disposition::pass, {}};
+    if (request.buyer) {  // the path that any reader may take at once: without the memo
+      ++judged;
+      const CaseFile file =
+          core_->case_of({ask, *request.buyer, request.declaration, {}, units, fill.seconds});
+      const Judgement judgement = judge(rules(), file);
+      line.disposition = judgement.disposition;
+      if (line.disposition != policy::Disposition::pass) {
+        const Spoken said = spoken(rules(), file, judgement);
+        line.note = note_of(said);
+        if (line.disposition == policy::Disposition::block) {
+          market::Reason& reason = blocked[said.rule];
+          reason = {"policy", reason.removed + 1, reason.removed + 1,
+                    said.outcome + " " + line.note};
+          return false;
+        }
+      }
+    }
+    const auto escrow = cost(fill.rate, units, fill.seconds);
+    if (!escrow) return false;
+    line.escrow = *escrow;
+    out.push_back(std::move(line));
     return out.size() >= limit;
   });
   if (!out.empty()) return out;
-  if (reasons != nullptr) *reasons = core_->book.explain(demand, now().seconds());
+  if (reasons != nullptr) {
+    *reasons = core_->book.explain(demand, now().seconds());
+    for (auto& [rule, reason] : blocked) reasons->push_back(std::move(reason));
+  }
+  if (!blocked.empty())
+    return fail(ErrorCode::no_match, "policy blocks every offer that fits: see the reasons");
   return fail(ErrorCode::no_match, core_->book.size() == 0 ? "there are no offers now"
                                                            : "no offer fits: see the reasons");
 }

@@ -6,6 +6,9 @@
 #include "base/money.hpp"
 #include "base/time.hpp"
 #include "crypto/eip712_messages.hpp"
+#include "exchange/party_facts.hpp"
+#include "exchange/policy_texts.hpp"
+#include "policy/verdict.hpp"
 
 #include <optional>
 #include <string>
@@ -13,21 +16,40 @@
 
 namespace mizan::exchange {
 
-/// matched -> funded -> staging -> running -> collecting -> settled, or failed from any
+/// (held ->) matched -> funded -> staging -> running -> collecting -> settled, or failed from any
 /// (docs/LEASE.md).
-enum class LeaseState : uint8_t { matched, funded, staging, running, collecting, settled, failed };
+enum class LeaseState : uint8_t {
+  held,  ///< policy waits for a person
+  matched,
+  funded,
+  staging,
+  running,
+  collecting,
+  settled,
+  failed
+};
 std::string_view to_string(LeaseState state);
 constexpr LeaseState enum_last(LeaseState) {
   return LeaseState::failed;
 }
 
-/// What policy says of a deal; part of the lease.
+/// What policy says of a deal; part of the lease. The facts stand beside it (Lease::case_file), so
+/// that it can be made again (explain.hpp).
 struct Verdict {
   std::string outcome;  ///< "ALLOW"
   Hash32 rule_set;
-  Hash32 hash;       ///< of the rule set, the facts and the outcome
-  std::string note;  ///< "the rule set is empty: nothing was assessed"
+  Hash32 hash;       ///< of the rule set, the facts and the findings
+  std::string note;  ///< which rule spoke, or "the rule set is empty: nothing was assessed"
   MIZAN_FIELDS(outcome, rule_set, hash, note)
+};
+
+/// An officer's word on a held deal; its signature is in the journal.
+struct OfficerDecision {
+  Address officer;
+  bool approve = false;
+  std::string reason;
+  UnixMs at;
+  MIZAN_FIELDS(officer, approve, reason, at)
 };
 
 /// How a lease was paid out. charged = paid + fee; escrow = charged + refunded.
@@ -52,6 +74,10 @@ struct Lease {
   std::string chip;
   std::vector<uint32_t> nodes;  ///< which nodes of the ask it holds; ascending
   Verdict verdict;
+  Bytes case_file;                         ///< what the verdict rests on (judge.hpp), encoded
+  std::vector<OfficerDecision> decisions;  ///< on it, while it was held
+  std::optional<Verdict> review;           ///< live, and would not pass if it were judged now
+  std::vector<Subject> counted;            ///< whose sums hold it: account, persons, groups
 
   LeaseState state = LeaseState::matched;
   bool closing = false;  ///< its bill is fixed, Finalize is awaited
@@ -62,11 +88,14 @@ struct Lease {
   Hash32 outputs;
 
   u128 escrow = 0;
+  UnixMs held_at;   ///< 0 if it never was
+  LeaseId held_as;  ///< the id that it had while it was held; zero if it never was
   UnixMs matched_at;
-  UnixMs opened_at;   ///< of acceptance; 0 until then
-  UnixMs heard_at;    ///< last heartbeat that named it (or acceptance, or Resume)
-  UnixMs stopped_at;  ///< of the buyer's RequestClose; 0 if none
-  UnixMs closed_at;   ///< of settlement or undoing; 0 while it lives
+  UnixMs opened_at;         ///< of acceptance; 0 until then
+  UnixMs heard_at;          ///< last heartbeat that named it (or acceptance, or Resume)
+  UnixMs stopped_at;        ///< of the buyer's RequestClose, or of a listing; 0 if none
+  std::string stop_reason;  ///< that the agent is told: buyer_stopped, listed
+  UnixMs closed_at;         ///< of settlement or undoing; 0 while it lives
   uint64_t staged_ms = 0;
   uint64_t ran_ms = 0;
   uint64_t covered_ms = 0;    ///< what the bill rests on
@@ -88,10 +117,19 @@ struct Lease {
   bool funded() const { return opened_at.ms != 0; }
 
   MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, nodes,
-               verdict, state, closing, failing, reason, phase, exit_code, outputs, escrow,
-               matched_at, opened_at, heard_at, stopped_at, closed_at, staged_ms, ran_ms,
-               covered_ms, forfeited_ms, vouchered, voucher_signature, vouchered_at, final_seconds,
-               final_charge, close, close_signature, settlement)
+               verdict, case_file, decisions, review, counted, state, closing, failing, reason,
+               phase, exit_code, outputs, escrow, held_at, held_as, matched_at, opened_at, heard_at,
+               stopped_at, stop_reason, closed_at, staged_ms, ran_ms, covered_ms, forfeited_ms,
+               vouchered, voucher_signature, vouchered_at, final_seconds, final_charge, close,
+               close_signature, settlement)
+};
+
+/// The policy in force.
+struct PolicyInForce {
+  Hash32 rule_set;
+  bool pending = false;
+  std::string options;  ///< as signed; PolicyOptions has them read
+  MIZAN_FIELDS(rule_set, pending, options)
 };
 
 /// An account as `GET /v1/accounts/{address}` shows it.
@@ -128,7 +166,8 @@ struct PlanRequest {
   u128 max_rate = 0;
   uint64_t max_seconds = 0;
   bool interruptible = false;
-  std::optional<Address> buyer{};  ///< whose own asks are left out
+  std::optional<Address> buyer{};  ///< whose own asks are left out, and for whom policy is asked
+  Declaration declaration{};       ///< of the bid's spec
 };
 
 /// An offer that the request would get, and at what price.
@@ -136,6 +175,8 @@ struct PlanLine {
   Offer offer;
   uint64_t seconds = 0;
   Money escrow;
+  policy::Disposition disposition = policy::Disposition::pass;  ///< pass or hold; pass: no buyer
+  std::string note;                                             ///< which rule holds it
 };
 
 /// Totals of the money: granted = balances + escrow + fees + withdrawn.

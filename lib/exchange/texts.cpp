@@ -33,6 +33,11 @@ Result<std::string> read_word(const json::value& value, std::string_view path) {
   return word;
 }
 
+Result<void> check_source(const std::string& source, const std::string& path) {
+  if (source == "self_reported" || source == "measured" || source == "attested") return {};
+  return bad_field(path + ".source", "is self_reported, measured or attested");
+}
+
 Result<void> read_value(Field field, const json::value& value, std::string_view path,
                         market::Attributes& out) {
   if (market::is_number(field)) {
@@ -57,8 +62,9 @@ Result<void> read_value(Field field, const json::value& value, std::string_view 
 
 }  // namespace
 
-Result<market::Attributes> read_attributes(const eip712::Ask& ask, std::string_view text) {
-  market::Attributes out;
+Result<AskText> read_attributes(const eip712::Ask& ask, std::string_view text) {
+  AskText read;
+  market::Attributes& out = read.attributes;
   MIZAN_TRY(value, parse_json(text, {text.size(), 4, false}, "attributes"));
   ObjectReader in(value, "attributes");
   bool all_measured = true;
@@ -76,13 +82,25 @@ Result<market::Attributes> read_attributes(const eip712::Ask& ask, std::string_v
     one.required("value", said);
     one.required("source", source);
     MIZAN_CHECK(one.finish());
-    if (source != "self_reported" && source != "measured" && source != "attested")
-      return bad_field(path + ".source", "is self_reported, measured or attested");
+    MIZAN_CHECK(check_source(source, path));
     if (source == "self_reported") all_measured = false;
     any = true;
     MIZAN_CHECK(read_value(field, said, path + ".value", out));
   }
+  for (const std::string_view name : policy_attributes()) {
+    const json::value* member = in.find(name);
+    if (member == nullptr) continue;
+    ObjectReader one(*member, in.path(name));
+    std::string source;
+    json::value said;
+    one.required("value", said);
+    one.required("source", source);
+    MIZAN_CHECK(one.finish());
+    MIZAN_CHECK(check_source(source, in.path(name)));
+  }
   MIZAN_CHECK(in.finish());
+  MIZAN_TRY(facts, read_ask_facts(ask, value));
+  read.facts = std::move(facts);
   const auto whole = [](uint64_t number) { return static_cast<market::Milli>(number) * 1000; };
   out.number(Field::units) = whole(ask.units_per_node);
   out.number(Field::nodes) = whole(ask.nodes);
@@ -90,7 +108,7 @@ Result<market::Attributes> read_attributes(const eip712::Ask& ask, std::string_v
   out.number(Field::notice_s) = whole(ask.notice_seconds);
   out.word(Field::chip) = ask.chip;
   out.word(Field::measured) = any && all_measured ? "true" : "false";
-  return out;
+  return read;
 }
 
 Result<Spec> read_spec(std::string_view text, size_t most_bytes) {
@@ -104,6 +122,10 @@ Result<Spec> read_spec(std::string_view text, size_t most_bytes) {
   in.required("query", query);
   in.required("split", split);
   in.required("immediate_or_cancel", out.immediate_or_cancel);
+  if (const json::value* said = in.find("declaration")) {
+    MIZAN_TRY(declaration, read_declaration(*said, "spec.declaration"));
+    out.declaration = declaration;
+  }
   MIZAN_CHECK(in.finish());
   if (split)
     return bad_field("spec.split", "a bid over several asks is not built yet: use false",

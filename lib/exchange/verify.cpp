@@ -69,6 +69,20 @@ struct Verifier {
     MIZAN_TRY(found, lease(c.lease));
     return signed_by(eip712::Voucher{c.lease, found->final_charge}, *c.voucher, config.meter);
   }
+  Result<void> operator()(const SetPolicy& c) const {
+    MIZAN_CHECK(hashes_to(c.options, c.change.options_hash, "change.optionsHash", "options"));
+    MIZAN_CHECK(signed_by(c.change, c.signature, config.operator_));
+    return exchange.knows_rules(c);
+  }
+  Result<void> operator()(const Decide& c) const {
+    return signed_by(c.decision, c.signature, c.officer);
+  }
+  Result<void> operator()(const ListParty& c) const {
+    return signed_by(c.listing, c.signature, c.officer);
+  }
+  Result<void> operator()(const FileLicence& c) const {
+    return signed_by(c.licence, c.signature, c.officer);
+  }
   template <class Unsigned>
   Result<void> operator()(const Unsigned&) const {
     return {};

@@ -27,7 +27,8 @@ Result<void> read_figure(ObjectReader& in, const char* column, bool width, Evide
 
 }  // namespace
 
-Result<ChipFigures> read_chip_columns(ObjectReader& in, Evidence plain, bool of_case) {
+Result<ChipFigures> read_chip_columns(ObjectReader& in, Evidence plain, bool of_case,
+                                      Fact<Decimal>* memory_GB) {
   ChipFigures chip;
   if (const json::value* name = in.find("chip"); !is_blank(name)) {
     MIZAN_TRY(fact, read_fact<std::string>(name, in.path("chip"), read_text, plain));
@@ -42,6 +43,7 @@ Result<ChipFigures> read_chip_columns(ObjectReader& in, Evidence plain, bool of_
   MIZAN_CHECK(read_figure(in, "interconnect_GBps_bidir", false, plain, chip.interconnect_GBps));
   Fact<Decimal> memory;
   MIZAN_CHECK(read_figure(in, "mem_GB", false, plain, memory));
+  if (memory_GB != nullptr) *memory_GB = memory;
   if (const json::value* flag = in.find("dc_designed_or_marketed"); !is_blank(flag)) {
     MIZAN_TRY(fact, read_fact<bool>(flag, in.path("dc_designed_or_marketed"), read_yes_no, plain));
     chip.datacenter = fact;

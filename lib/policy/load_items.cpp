@@ -69,7 +69,7 @@ Result<void> Loader::read_chips() {
   for (const Element& element : sections_["chips"]) {
     ObjectReader in(element.value, element.path);
     Chip chip;
-    MIZAN_TRY(figures, read_chip_columns(in, Evidence::proven, false));
+    MIZAN_TRY(figures, read_chip_columns(in, Evidence::proven, false, &chip.memory_GB));
     chip.figures = std::move(figures);
     if (!chip.figures.name.is_known()) return bad_field(in.path("chip"), "is missing");
     chip.name = chip.figures.name.value;

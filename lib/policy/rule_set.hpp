@@ -20,6 +20,7 @@ enum class Language : uint8_t { en, ar };
 struct Chip {
   std::string name;
   ChipFigures figures;
+  Fact<Decimal> memory_GB{};            ///< no rule reads it; a measured machine is held against it
   std::vector<std::string> unverified;  ///< column names
   bool is_unverified(std::string_view column) const;
 };

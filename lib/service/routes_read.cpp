@@ -1,7 +1,6 @@
 // The calls that only read.
 #include "codec/json_fields.hpp"
 #include "crypto/address.hpp"
-#include "exchange/judge.hpp"
 #include "service/files.hpp"
 #include "service/routes.hpp"
 #include "service/wire.hpp"
@@ -51,6 +50,8 @@ void answer(const Call& call, const Result<json::value>& value) {
 void Routes::get_exchange(Call call) {
   const ExchangeKeys& keys = context_.parts.keys;
   const exchange::Genesis& config = *context_.state.unlocked().config();
+  const Hash32 rule_set =
+      context_.state.read([](const Exchange& core) { return core.policy().rule_set; });
   call.respond(json_response(json::object{{"id", to_json(config.exchange_id)},
                                           {"identity", to_json(config.identity)},
                                           {"meter", to_json(config.meter)},
@@ -60,7 +61,7 @@ void Routes::get_exchange(Call call) {
                                           {"feeBps", config.fee_bps},
                                           {"voucherIntervalSeconds", config.voucher_interval_s},
                                           {"readinessSeconds", config.readiness_s},
-                                          {"ruleSet", to_json(exchange::rule_set_in_force())},
+                                          {"ruleSet", to_json(rule_set)},
                                           {"settlement", "credits"},
                                           {"timeMs", context_.time.now().ms}}));
 }

@@ -1,0 +1,173 @@
+// Held deals and the officers' word on them; live leases judged anew.
+#include "codec/binary.hpp"
+#include "codec/json_fields.hpp"
+#include "exchange/core.hpp"
+
+#include <algorithm>
+
+namespace mizan::exchange {
+namespace {
+
+using policy::Disposition;
+
+constexpr size_t kMostReason = 1024;
+
+bool was_approved(const Lease& lease) {
+  return std::any_of(lease.decisions.begin(), lease.decisions.end(),
+                     [](const OfficerDecision& decision) { return decision.approve; });
+}
+
+/// What an officer approved passes as long as it has not become worse.
+bool still_passes(const Lease& lease, const Judgement& judgement) {
+  if (judgement.disposition == Disposition::pass) return true;
+  if (judgement.disposition == Disposition::block || !was_approved(lease)) return false;
+  const auto file = read_case_file(lease.case_file);
+  for (const policy::Outcome one :
+       {policy::Outcome::insufficient, policy::Outcome::red_flag, policy::Outcome::licence})
+    if (lease.verdict.outcome == to_string(one)) return judgement.outcome <= one;
+  return false;
+}
+
+bool names_listed(const CaseFile& file, const Address& party) {
+  const std::string id = hex0x(party.view());
+  return std::any_of(file.subject.parties.value.begin(), file.subject.parties.value.end(),
+                     [&id](const policy::Party& one) {
+                       return one.id == id && one.lists.is_known() && !one.lists.value.empty();
+                     });
+}
+
+}  // namespace
+
+void Exchange::Core::set_verdict(Lease& lease, const CaseFile& file,
+                                 const Judgement& judgement) const {
+  lease.case_file = mizan::encode(file);
+  lease.verdict = record_of(*rules, file, lease.case_file, judgement);
+}
+
+Result<Answer> Exchange::Core::run(const Decide& command) {
+  const eip712::Decision& decision = command.decision;
+  MIZAN_CHECK(check_officer(command.officer));
+  if (decision.reason.empty() || decision.reason.size() > kMostReason)
+    return bad_field("decision.reason", "has 1 to 1024 bytes");
+  MIZAN_TRY(lease, find_lease(decision.lease));
+  if (lease->state != LeaseState::held)
+    return fail(ErrorCode::conflict, "the deal is not held (any more)");
+  CaseFile file;
+  Judgement judgement;
+  if (decision.approve) {
+    for (const OfficerDecision& other : lease->decisions)
+      if (other.officer == command.officer)
+        return fail(ErrorCode::conflict, "another officer has to decide: this one has");
+    file = case_anew(*lease);
+    judgement = judge(*rules, file);
+    if (judgement.disposition == Disposition::block)
+      return fail(ErrorCode::policy_blocked,
+                  "no person can approve this: " + note_of(spoken(*rules, file, judgement)));
+  }
+  MIZAN_CHECK(take_nonce(command.officer, decision.nonce, decision.deadline, "decision"));
+  lease->decisions.push_back({command.officer, decision.approve, decision.reason, state.now});
+  if (!decision.approve) {
+    const OrderId order = lease->order;
+    undo(*lease, "policy_rejected", false);
+    end_bid(order, BidChange::cancelled);
+    return Answer{order, {lease->id}, false, false};
+  }
+  if (lease->decisions.size() < options.signers_needed) {
+    emit(DecisionTaken{lease->id, command.officer});
+    return Answer{lease->order, {lease->id}, false, false};
+  }
+  const OrderId order = lease->order;
+  return Answer{order, {open_held(*lease, file, judgement)}, false, false};
+}
+
+LeaseId Exchange::Core::open_held(Lease& lease, const CaseFile& file, const Judgement& judgement) {
+  const LeaseId id = lease.id;
+  const auto ask = state.asks.find(lease.terms.ask_hash);
+  if (ask == state.asks.end() || ask->second.ask.until - seconds_now() < lease.terms.seconds) {
+    undo(lease, "offer_gone", true);
+    return id;
+  }
+  // The terms begin now: what waited is not paid for.
+  auto node = state.leases.extract(id);
+  Lease& opened = node.mapped();
+  held.erase(opened.number);
+  count_use(opened, false);
+  ensure(state.ledger.unlock(id).has_value(), "a held deal has its escrow");
+  opened.terms.start = seconds_now();
+  opened.id = eip712::digest(*domain_, opened.terms);
+  node.key() = opened.id;
+  const auto escrow = state.ledger.lock(
+      opened.id, {opened.terms.buyer, opened.terms.provider, Rate{opened.terms.rate},
+                  opened.units(), opened.terms.seconds, opened.terms.start, opened.terms.fee_bps});
+  ensure(escrow.has_value() && escrow->nano == opened.escrow, "the same escrow is locked again");
+  opened.state = LeaseState::matched;
+  opened.matched_at = state.now;
+  set_verdict(opened, file, judgement);
+  leases_by_number[opened.number] = opened.id;
+  --live_leases[opened.terms.buyer];  // index_lease counts it again
+  for (const Address& party : {opened.terms.buyer, opened.terms.provider})
+    leases_by_party[party].erase(opened.number);
+  const auto place = state.leases.insert(std::move(node));
+  ensure(place.inserted, "a lease's id is used once");
+  Lease& now = place.position->second;
+  index_lease(now);
+  state.bids.find(now.order)->second.lease = now.id;
+  emit(Approved{id, now.id, now.order, now.terms.buyer, now.terms.provider});
+  emit(BidChanged{now.order, now.terms.buyer, BidChange::matched});
+  emit(Matched{now.id, now.order, now.terms.buyer, now.terms.provider, accept_by(now)});
+  return now.id;
+}
+
+void Exchange::Core::review(const Address* account) {
+  std::vector<LeaseId> live;
+  if (account != nullptr) {
+    for (const Lease* lease : leases_of(*account)) live.push_back(lease->id);
+    std::reverse(live.begin(), live.end());
+  } else {
+    for (const auto& [number, id] : leases_by_number) live.push_back(id);
+  }
+  for (const LeaseId& id : live) {
+    const auto lease = state.leases.find(id);
+    if (lease == state.leases.end() || lease->second.over() || lease->second.closing) continue;
+    review_one(lease->second);
+  }
+}
+
+void Exchange::Core::review_one(Lease& lease) {
+  const CaseFile file = case_anew(lease);
+  const Judgement judgement = judge(*rules, file);
+  if (lease.state == LeaseState::held) {
+    if (judgement.disposition == Disposition::pass) {
+      open_held(lease, file, judgement);
+    } else if (judgement.disposition == Disposition::block) {
+      const OrderId order = lease.order;
+      undo(lease, "policy_blocked", false);
+      end_bid(order, BidChange::cancelled);
+    }
+    return;
+  }
+  const bool passes = still_passes(lease, judgement);
+  if (!lease.funded()) {
+    if (!passes) undo(lease, "policy_changed", true);
+    return;
+  }
+  if (passes) {
+    lease.review.reset();
+    reviewed.erase(lease.number);
+    return;
+  }
+  lease.review = record_of(*rules, file, mizan::encode(file), judgement);
+  reviewed.insert_or_assign(lease.number, lease.id);
+  emit(WouldNotPass{lease.id, lease.review->outcome, lease.review->note});
+  if (judgement.outcome != policy::Outcome::prohibited) return;
+  for (const Address& party : {lease.terms.buyer, lease.terms.provider}) {
+    if (!names_listed(file, party)) continue;
+    if (lease.stopped_at.ms == 0) stop(lease, "listed");
+    if (is_frozen(party)) continue;
+    state.prohibited.insert(party);
+    emit(AccountFrozen{party, true});
+    freeze(party);
+  }
+}
+
+}  // namespace mizan::exchange
