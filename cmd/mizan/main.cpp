@@ -33,15 +33,16 @@ void add_shared_flags(CLI::App& app, Context& context) {
       ->envname("MIZAN_PASSPHRASE_FILE");
 }
 
-// "mizan offer" has no subcommand, which is all that CLI11 says of it.
-void offer_nearest(const CLI::App& app, int argc, char** argv) {
+// Of "mizan offer" CLI11 says no more than that a subcommand is required.
+void offer_nearest(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
     names.push_back(command->get_name());
-  if (!app.get_subcommands().empty() || argc < 2 || argv[1][0] == '-') return;
-  if (const auto close = nearest(argv[1], names))
-    fmt::print(stderr, "mizan: there is no command \"{}\"; did you mean \"{}\"?\n", argv[1],
-               *close);
+  const auto words = app.remaining();
+  if (!app.get_subcommands().empty() || words.empty()) return;
+  const auto close = nearest(words[0], names);
+  fmt::print(stderr, "mizan: there is no command \"{}\"{}\n", words[0],
+             close ? fmt::format("; did you mean \"{}\"?", *close) : "");
 }
 
 int run(int argc, char** argv) {
@@ -67,7 +68,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(own, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) offer_nearest(app, own, argv);
+    if (error.get_exit_code() != 0) offer_nearest(app);
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
   auto code = context.action();

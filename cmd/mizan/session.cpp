@@ -33,6 +33,7 @@ Result<Session> Session::open(const Context& context, Access access) {
                             "that is right, run `mizan join {}` again",
                             text, hex0x(info.id.view()), hex0x(settings.exchange_id.view()), text));
   const uint64_t ahead = info.time_ms == 0 ? 0 : info.time_ms - system_clock().now().ms;
+  client.set_clock_ahead(ahead);
   Session session(std::move(client), std::move(info), ahead);
   if (access == Access::open) return session;
 

@@ -67,10 +67,7 @@ Result<JobRequest> read_job_request(const fs::path& path) {
   auto file = job::parse_job_file(text, path.filename().string());
   if (!file) {
     Error error = std::move(file).error();
-    const auto line = error.details.find("line");
-    error.message =
-        fmt::format("{}{}: {}", path.string(),
-                    line == error.details.end() ? "" : ":" + line->second, error.message);
+    error.message = fmt::format("{}: {}", path.string(), error.message);
     return fail(std::move(error));
   }
   const bool script = text.starts_with("#!");

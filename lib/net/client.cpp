@@ -80,7 +80,8 @@ struct Client::Impl {
   asio::io_context io{1};
   std::optional<Stream> stream;
   beast::flat_buffer buffer{kPiece * 2};
-  bool reused = false;     ///< this call began on a connection that was open before
+  bool reused = false;  ///< this call began on a connection that was open before
+  uint64_t clock_ahead_ms = 0;
   bool answering = false;  ///< a byte of this call's answer has arrived
 };
 
@@ -115,7 +116,7 @@ asio::awaitable<Result<void>> Client::Impl::send(const Call& call) {
   if (signer) {
     const auto headers =
         signer->sign(http::to_string(call.method), call.target, call.upload ? "" : call.body,
-                     call.idempotency_key, system_clock().now());
+                     call.idempotency_key, UnixMs{system_clock().now().ms + clock_ahead_ms});
     for (const auto& [name, value] : headers) request.set(name, value);
   } else if (!call.idempotency_key.empty()) {
     request.set("Idempotency-Key", call.idempotency_key);
@@ -245,6 +246,9 @@ Client::~Client() = default;
 
 const Url& Client::url() const {
   return impl_->url;
+}
+void Client::set_clock_ahead(uint64_t ms) {
+  impl_->clock_ahead_ms = ms;
 }
 void Client::set_signer(std::shared_ptr<const Signer> signer) {
   impl_->signer = std::move(signer);

@@ -34,6 +34,8 @@ class Client {
   /// Requests are signed from now on (or no more, with null).
   void set_signer(std::shared_ptr<const Signer> signer);
   const std::shared_ptr<const Signer>& signer() const;
+  /// The server's clock less ours in ms, modulo 2^64: requests are signed with the server's time.
+  void set_clock_ahead(uint64_t ms);
 
   Result<Response> get(const std::string& target);
   /// `idempotency_key` "" sends none.

@@ -48,7 +48,7 @@ class BadInput(unittest.TestCase):
         cases = [
             ("name: n\nrun: true\nresorces: {cpus: 1}\n", "unknown_field", ["resorces", "resources"]),
             ("name: n\nrun: true\nresources: {cpu: 1}\n", "unknown_field", ["cpu", "cpus"]),
-            ("name: n\nrun: true\nresources: {cpus: many}\n", "invalid_argument", ["cpus", "many"]),
+            ("name: n\nrun: true\nresources: {cpus: many}\n", "invalid_argument", ["bad.yaml", "resources.cpus"]),
             ("name: n\nrun: true\nnetwork: egress\n", "unsupported_key", ["network"]),
             ("name: n\nrun: true\nfile_mounts: {/d: s3://b/d}\n", "unsupported_key", ["file_mounts"]),
             ("name: n\nrun: true\noutputs: [../secrets]\n", "invalid_argument", ["outputs"]),
@@ -89,7 +89,7 @@ class BadInput(unittest.TestCase):
                 (b'{"bid": {}, "spec": {}, "signature": "0x"}', 400, "invalid_argument"),
                 (b'{"bid": 1e400}', 400, "invalid_argument"),
                 (b'{"a": 1, "a": 2}', 400, "invalid_argument"),
-                (b"[" * 100_000, 400, None), (b"\xff\xfe", 400, "invalid_argument"),
+                (b"[" * 100_000, 413, "too_large"), (b"\xff\xfe", 400, "invalid_argument"),
                 (b'{"x": "' + b"y" * (3 << 20) + b'"}', 413, "too_large")):
             with self.subTest(body=body[:40]):
                 try:
@@ -155,8 +155,11 @@ class BadInput(unittest.TestCase):
         self.market.mizan("buyer", "run", "-y", path, "--outputs", "hostile-out")
         back = self.market.folder / "hostile-out"
         found = [p for p in back.rglob("*") if not p.is_dir() or p.is_symlink()]
-        self.assertEqual([p.name for p in found], ["good"])
-        self.assertEqual(found[0].stat().st_mode & 0o7000, 0)
+        self.assertEqual({p.name for p in found}, {"good", "mizan-refused.txt"})
+        self.assertEqual(next(p for p in found if p.name == "good").stat().st_mode & 0o7000, 0)
+        told = next(p for p in found if p.name == "mizan-refused.txt").read_text()
+        for name in ("out/link", "out/up", "out/pipe"):
+            self.assertIn(name, told)
 
     def test_greedy_jobs(self):
         """Too much memory, disk, log, processes: the reason is told and the market goes on."""

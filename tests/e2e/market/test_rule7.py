@@ -77,7 +77,7 @@ class Rule7(unittest.TestCase):
     def test_client_killed(self):
         """`mizan run`, killed at any moment and given again, finds the order that it had made."""
         random = seeded(self.id())
-        moments = [0.002, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.15, 0.3, 0.8, 1.5, 2.5, 3.5]
+        moments = [0.002, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.15, 0.3, 0.8, 1.5, 2.2]
         with Market() as market:
             unfinished = []
 
