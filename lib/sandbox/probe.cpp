@@ -51,7 +51,7 @@ void check_programs(const Options& options, Capabilities& found) {
             : "neither crun nor runc is there; install the package runc or crun");
     return;
   }
-  auto version = run_tool({found.runtime, "--version"}, 5000);
+  auto version = run_tool({found.runtime, "--version"});
   if (!version)
     found.missing.push_back(found.runtime + " does not run: " + version.error().message);
   else

@@ -27,7 +27,7 @@ Result<pid_t> spawn(const Command& command);
 Result<int> wait_for(pid_t pid, int timeout_ms);
 /// Starts it, waits, and takes at most 16 KiB of its output, which is given back; with an exit code
 /// other than 0 that output is the error's reason.
-Result<std::string> run_tool(std::vector<std::string> argv, int timeout_ms = 20'000);
+Result<std::string> run_tool(std::vector<std::string> argv, int timeout_ms = 60'000);
 /// Where `name` lies in the usual folders of programs; empty if nowhere.
 std::string find_program(const std::string& name);
 

@@ -31,8 +31,8 @@ namespace mizan::sandbox {
 
 namespace {
 
-constexpr int kStartTimeoutMs = 30'000;
-constexpr int kKillTimeoutMs = 10'000;
+constexpr int kStartTimeoutMs = 60'000;
+constexpr int kKillTimeoutMs = 30'000;
 
 tl::unexpected<Error> no_such_job(const std::string& id) {
   return fail(ErrorCode::not_found, "there is no job " + id + " in the sandbox");
