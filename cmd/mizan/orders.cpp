@@ -25,12 +25,15 @@ Result<OrderState> load_order(const fs::path& home, const OrderId& order) {
   return from_json<OrderState>(value, file.string());
 }
 
-Result<std::vector<OrderState>> load_orders(const fs::path& home) {
+namespace {
+
+Result<std::vector<OrderState>> load_where(const fs::path& home, bool held) {
   std::vector<OrderState> orders;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(home / "jobs", error)) {
     const auto order = parse_fixed<OrderId>(entry.path().filename().string());
-    if (!order) continue;
+    std::error_code ignored;
+    if (!order || (held && !fs::exists(entry.path() / "lock", ignored))) continue;
     // Between the making of the folder and of the file a client may have been killed.
     auto state = load_order(home, *order);
     if (state) orders.push_back(*std::move(state));
@@ -39,6 +42,21 @@ Result<std::vector<OrderState>> load_orders(const fs::path& home) {
     return a.created_at_ms > b.created_at_ms;
   });
   return orders;
+}
+
+}  // namespace
+
+Result<std::vector<OrderState>> load_orders(const fs::path& home) {
+  return load_where(home, false);
+}
+
+Result<std::vector<OrderState>> load_held_orders(const fs::path& home) {
+  return load_where(home, true);
+}
+
+void let_go_of_order(const fs::path& home, const OrderId& order) {
+  std::error_code ignored;
+  fs::remove(order_folder(home, order) / "lock", ignored);
 }
 
 Result<std::optional<FileLock>> hold_order(const fs::path& home, const OrderId& order) {

@@ -44,9 +44,14 @@ Result<void> save_order(const fs::path& home, const OrderState& state);
 Result<OrderState> load_order(const fs::path& home, const OrderId& order);
 /// Newest first. A folder that can't be read is left out.
 Result<std::vector<OrderState>> load_orders(const fs::path& home);
+/// Those alone that a client held and did not let go of: few, however many jobs there were.
+Result<std::vector<OrderState>> load_held_orders(const fs::path& home);
 
-/// Nothing if a live client holds the order.
+/// Nothing if a live client holds the order. Hold it before it is saved first.
 Result<std::optional<FileLock>> hold_order(const fs::path& home, const OrderId& order);
+
+/// The order is done with: load_held_orders knows it no more.
+void let_go_of_order(const fs::path& home, const OrderId& order);
 
 /// Takes `count` bid nonces that this account has never used at this exchange, and writes that down
 /// before it returns. A home that was lost starts at a number that grows with time.

@@ -52,7 +52,7 @@ Result<bool> agreed(const Options& options, const Context& context) {
 
 // An order that a client made for this very request and did not live to finish.
 Result<std::optional<OrderState>> find_orphan(const Context& context, const std::string& request) {
-  MIZAN_TRY(orders, load_orders(context.home));
+  MIZAN_TRY(orders, load_held_orders(context.home));
   for (OrderState& order : orders) {
     if (order.request != request || order.client != "attached") continue;
     MIZAN_TRY(lock, hold_order(context.home, order.order));
@@ -95,6 +95,7 @@ void bring_home(const Context& context, Session& session, JobWatcher& watcher, O
   if (!whole) return;
   state.client = "done";
   if (auto saved = save_order(context.home, state); !saved) watcher.say(saved.error().message);
+  let_go_of_order(context.home, state.order);
 }
 
 Result<int> attach(const Context& context, Session& session, JobWatcher& watcher,
@@ -114,6 +115,7 @@ Result<int> attach(const Context& context, Session& session, JobWatcher& watcher
   if (followed.detached) {
     state.client = "detached";
     MIZAN_CHECK(save_order(context.home, state));
+    let_go_of_order(context.home, state.order);
     if (context.json) print_json(answer);
     say_how_to_come_back(watcher, state);
     return kExitDetached;
@@ -164,12 +166,12 @@ Result<int> run(const Context& context, const Options& options) {
                                                                    state.name, state.order)
                                           : options.outputs_to)
                              .string();
-    MIZAN_CHECK(save_order(context.home, state));
   }
   MIZAN_TRY(held, hold_order(context.home, state.order));
   if (!held)
     return fail(ErrorCode::conflict, "another client follows this order already: mizan logs -f " +
                                          short_id(state.order));
+  if (!state.lease) MIZAN_CHECK(save_order(context.home, state));
   if (!state.lease) {
     MIZAN_CHECK(tree.upload(session, &watcher.status()));
     MIZAN_CHECK(send_order(context, session, state));
@@ -177,6 +179,7 @@ Result<int> run(const Context& context, const Options& options) {
   if (options.detach) {
     state.client = "detached";
     MIZAN_CHECK(save_order(context.home, state));
+    let_go_of_order(context.home, state.order);
     if (context.json)
       print_json(json::object{{"order", hex0x(state.order.view())},
                               {"lease", hex0x(state.lease->view())},

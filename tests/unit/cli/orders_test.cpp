@@ -68,6 +68,19 @@ TEST_F(Home, one_client_holds_an_order_until_it_ends) {
   EXPECT_TRUE(*next);
 }
 
+TEST_F(Home, only_orders_that_a_client_holds_are_looked_through) {
+  for (uint8_t i = 1; i <= 3; ++i) {
+    OrderState state;
+    state.order.bytes[0] = i;
+    const auto held = hold_order(home_, state.order);
+    ASSERT_TRUE(held && *held);
+    ASSERT_TRUE(save_order(home_, state));
+    if (i == 2) let_go_of_order(home_, state.order);
+  }
+  EXPECT_EQ(load_orders(home_)->size(), 3U);
+  EXPECT_EQ(load_held_orders(home_)->size(), 2U);
+}
+
 TEST_F(Home, nonces_are_taken_once_by_many_processes) {
   constexpr int kProcesses = 4, kEach = 40;
   const Address account = random_fixed<Address>();
