@@ -225,7 +225,7 @@ class FaultFileSystem : public rocksdb::FileSystem {
     return IOStatus::OK();
   }
   IOStatus GetTestDirectory(const IOOptions&, std::string* path, IODebugContext*) override {
-    *path = "/";
+    path->assign(1, '/');  // g++ 12 sees an overlap in the assignment of a literal
     return IOStatus::OK();
   }
   IOStatus NewLogger(const std::string& name, const IOOptions&, std::shared_ptr<rocksdb::Logger>*,
