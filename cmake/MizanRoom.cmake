@@ -3,7 +3,10 @@
 
 add_library(mizan_options INTERFACE)
 target_compile_options(mizan_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor)
+if(MIZAN_WERROR)
+  target_compile_options(mizan_options INTERFACE -Werror)
+endif()
 # g++ 12 calls the empty side of an optional or expected uninitialized once it inlines enough; the
 # address and undefined sanitizers and clang's analyzer look for the real ones.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
