@@ -86,7 +86,7 @@ class AgentHub::Session final : public net::SocketHandler,
             match_message(*lease, UnixMs{std::max(lease->matched_at.ms + kAcceptMs,
                                                   context_.time.now().ms + kAcceptAgainMs)}));
       if (lease->state == LeaseState::funded) socket_->send(funded_message(*lease, keys));
-      if (lease->stopped_at.ms != 0) socket_->send(stop_message(lease->id, "buyer_stopped"));
+      if (!lease->stop_reason.empty()) socket_->send(stop_message(lease->id, lease->stop_reason));
     }
   }
 

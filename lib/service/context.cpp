@@ -7,7 +7,8 @@ namespace mizan::service {
 Result<void> Context::verify(const exchange::Command& command) const {
   // Recovering a signer takes 100 us: only what needs the lease's record holds the lock so long.
   const bool needs_state = std::holds_alternative<exchange::Close>(command) ||
-                           std::holds_alternative<exchange::RequestClose>(command);
+                           std::holds_alternative<exchange::RequestClose>(command) ||
+                           std::holds_alternative<exchange::SetPolicy>(command);
   if (!needs_state) return exchange::verify(command, state.unlocked());
   return state.read(
       [&](const exchange::Exchange& core) { return exchange::verify(command, core); });

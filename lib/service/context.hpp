@@ -34,6 +34,7 @@ struct ServiceParts {
   journal::Journal& journal;
   const ExchangeKeys& keys;
   const Log& log;
+  exchange::RuleSets rules{};  ///< known from the start; the journal's must be among them
 };
 
 struct Context {

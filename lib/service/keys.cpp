@@ -3,6 +3,7 @@
 #include "crypto/hash.hpp"
 #include "crypto/private_file.hpp"
 #include "crypto/random.hpp"
+#include "service/files.hpp"
 
 #include <array>
 
@@ -13,12 +14,12 @@ namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 3> kNames = {"identity.json", "meter.json", "clearance.json"};
 
-Result<std::string> read_passphrase(const fs::path& folder, const fs::path& file) {
+/// From `file`, or, if that is empty, from the folder's own, which `make` makes.
+Result<std::string> read_passphrase(const fs::path& folder, const fs::path& file, bool make) {
   fs::path path = file;
   if (path.empty()) {
     path = folder / "passphrase";
-    std::error_code ignored;
-    if (!fs::exists(path, ignored)) {
+    if (make) {
       std::string made = hex(random_bytes(32)) + "\n";
       const auto written = write_private_file(path.string(), as_bytes(made));
       wipe(made);
@@ -45,29 +46,49 @@ ExchangeKeys generate_keys() {
   return {SecretKey::generate(), SecretKey::generate(), SecretKey::generate()};
 }
 
-Result<ExchangeKeys> open_keys(const fs::path& state, const fs::path& passphrase_file,
-                               const ScryptCost& cost) {
-  const fs::path folder = state / "keys";
+namespace {
+
+Result<void> make_keys(const fs::path& folder, const fs::path& passphrase_file,
+                       const ScryptCost& cost) {
   std::error_code error;
+  fs::remove_all(folder, error);
   fs::create_directories(folder, error);
   if (!error) fs::permissions(folder, fs::perms::owner_all, error);
   if (error)
     return fail(ErrorCode::io_error, "cannot make " + folder.string() + ": " + error.message());
-  size_t found = 0;
-  for (const char* name : kNames) found += fs::exists(folder / name, error) ? 1 : 0;
-  if (found != 0 && found != kNames.size())
-    return fail(Error{
-        ErrorCode::corrupted,
-        folder.string() + " holds some of identity.json, meter.json and "
-                          "clearance.json, not all: bring the others back",
-        {}}.with("place", folder.string()));
-  MIZAN_TRY(passphrase, read_passphrase(folder, passphrase_file));
-  if (found == 0) {
-    const ExchangeKeys made = generate_keys();
-    const std::array<const SecretKey*, 3> keys = {&made.identity, &made.meter, &made.clearance};
-    for (size_t i = 0; i < kNames.size(); ++i)
-      MIZAN_CHECK(keystore_save((folder / kNames[i]).string(), *keys[i], passphrase, cost));
+  MIZAN_TRY(passphrase, read_passphrase(folder, passphrase_file, true));
+  const ExchangeKeys made = generate_keys();
+  const std::array<const SecretKey*, 3> keys = {&made.identity, &made.meter, &made.clearance};
+  Result<void> saved;
+  for (size_t i = 0; saved && i < kNames.size(); ++i)
+    saved = keystore_save((folder / kNames[i]).string(), *keys[i], passphrase, cost);
+  wipe(passphrase);
+  return saved;
+}
+
+}  // namespace
+
+Result<ExchangeKeys> open_keys(const fs::path& state, const fs::path& passphrase_file,
+                               const ScryptCost& cost) {
+  const fs::path folder = state / "keys";
+  std::error_code error;
+  if (!fs::exists(folder, error)) {
+    // All three or none: a crash in between must not leave half an exchange.
+    const fs::path made = state / "keys.new";
+    MIZAN_CHECK(make_keys(made, passphrase_file, cost));
+    fs::rename(made, folder, error);
+    if (error)
+      return fail(ErrorCode::io_error, "cannot make " + folder.string() + ": " + error.message());
+    MIZAN_CHECK(sync_folder(state));
   }
+  for (const char* name : kNames)
+    if (!fs::exists(folder / name, error))
+      return fail(Error{
+          ErrorCode::corrupted,
+          folder.string() + " lacks " + name +
+              ": bring it back; a new key would be another exchange",
+          {}}.with("place", folder.string()));
+  MIZAN_TRY(passphrase, read_passphrase(folder, passphrase_file, false));
   std::vector<SecretKey> keys;
   for (const char* name : kNames) {
     auto key = keystore_load((folder / name).string(), passphrase);

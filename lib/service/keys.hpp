@@ -22,8 +22,8 @@ struct ExchangeKeys {
 ExchangeKeys generate_keys();
 
 /// Opens keys/{identity,meter,clearance}.json below `state` with the passphrase in
-/// `passphrase_file` (mode 0600); makes all three when there are none. With an empty
-/// `passphrase_file` it is keys/passphrase, which is made too. Some but not all keys there is
+/// `passphrase_file` (mode 0600); makes the folder with all three when it is not there. With an
+/// empty `passphrase_file` it is keys/passphrase, which is made too. A folder that lacks a key is
 /// `corrupted`: a new identity would be another exchange.
 Result<ExchangeKeys> open_keys(const std::filesystem::path& state,
                                const std::filesystem::path& passphrase_file,

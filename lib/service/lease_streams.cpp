@@ -30,13 +30,16 @@ class LeaseStreams::Stream final : public net::SocketHandler,
       const std::lock_guard lock(mutex_);
       socket_ = std::move(socket);
     }
-    {
-      const std::lock_guard lock(streams_.mutex_);
-      streams_.streams_.emplace(lease_, weak_from_this());
-    }
-    // Registered first: a change from now on comes by lease_changed, one before is read here.
+    // Nothing is applied meanwhile: every change is either shown here or comes by lease_changed.
     streams_.context_.state.read([&](const exchange::Exchange& core) {
-      if (const exchange::Lease* lease = core.find_lease(lease_)) show(*lease);
+      const exchange::Lease* lease = core.find_lease(lease_);
+      if (lease == nullptr) return;
+      {
+        const std::lock_guard lock(streams_.mutex_);
+        rename(lease->id);
+        streams_.streams_.emplace(lease->id, weak_from_this());
+      }
+      show(*lease);
     });
     pump();
   }
@@ -48,22 +51,25 @@ class LeaseStreams::Stream final : public net::SocketHandler,
       socket_.reset();
     }
     const std::lock_guard lock(streams_.mutex_);
-    const auto [first, last] = streams_.streams_.equal_range(lease_);
-    for (auto place = first; place != last; ++place)
-      if (place->second.lock().get() == this) {
-        streams_.streams_.erase(place);
-        break;
-      }
+    std::erase_if(streams_.streams_, [this](const auto& entry) {
+      return entry.first == lease_ && entry.second.lock().get() == this;
+    });
   }
 
   void show(const exchange::Lease& lease) {
-    const uint64_t log_bytes = streams_.context_.logs.size(lease_);
+    const uint64_t log_bytes = streams_.context_.logs.size(lease.id);
     const std::lock_guard lock(mutex_);
     if (!socket_ || !closed_.empty()) return;
     if (lease.over())
       closed_ = lease_message("closed", lease, log_bytes);
     else
       socket_->send(lease_message("lease", lease, log_bytes));
+  }
+
+  /// With the streams' mutex held.
+  void rename(const LeaseId& lease) {
+    const std::lock_guard lock(mutex_);
+    lease_ = lease;
   }
 
   /// Sends the log's next piece, or, once all of it went and the lease is over, the end.
@@ -102,8 +108,8 @@ class LeaseStreams::Stream final : public net::SocketHandler,
   }
 
   LeaseStreams& streams_;
-  const LeaseId lease_;
   std::mutex mutex_;
+  LeaseId lease_;  ///< changed with both mutexes held
   std::shared_ptr<net::Socket> socket_;
   uint64_t offset_;
   bool sending_ = false;
@@ -127,6 +133,18 @@ void LeaseStreams::lease_changed(const exchange::Lease& lease) {
   for (const auto& stream : followers(lease.id)) {
     stream->show(lease);
     if (lease.over()) context_.parts.pool.post([stream] { stream->pump(); });
+  }
+}
+
+void LeaseStreams::renamed(const LeaseId& held, const LeaseId& lease) {
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = streams_.equal_range(held);
+  std::vector<std::weak_ptr<Stream>> moving;
+  for (auto place = first; place != last; ++place) moving.push_back(place->second);
+  streams_.erase(first, last);
+  for (auto& stream : moving) {
+    if (const auto alive = stream.lock()) alive->rename(lease);
+    streams_.emplace(lease, std::move(stream));
   }
 }
 

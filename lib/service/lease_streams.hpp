@@ -21,6 +21,8 @@ class LeaseStreams {
   std::shared_ptr<net::SocketHandler> open(const LeaseId& lease, uint64_t offset);
   /// On the sequencer's thread: the lease's record changed.
   void lease_changed(const exchange::Lease& lease);
+  /// A held lease was approved and has another id from now on.
+  void renamed(const LeaseId& held, const LeaseId& lease);
   /// From any thread: the log grew.
   void log_grew(const LeaseId& lease);
 

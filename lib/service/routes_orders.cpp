@@ -127,12 +127,14 @@ void Routes::post_bid(Call call) {
          exchange::PlaceBid{std::move(body->message), std::move(body->text), body->signature},
          buyer, [this](const Answer& answer, const Exchange& core) {
            json::array leases;
+           std::string status = answer.resting ? "resting" : "matched";
            for (const LeaseId& id : answer.leases)
-             if (const exchange::Lease* lease = core.find_lease(id))
+             if (const exchange::Lease* lease = core.find_lease(id)) {
                leases.push_back(lease_json(*lease, context_.logs.size(id)));
-           return json::object{{"order", to_json(answer.order)},
-                               {"status", answer.resting ? "resting" : "matched"},
-                               {"leases", std::move(leases)}};
+               if (lease->state == exchange::LeaseState::held) status = "held";
+             }
+           return json::object{
+               {"order", to_json(answer.order)}, {"status", status}, {"leases", std::move(leases)}};
          });
 }
 

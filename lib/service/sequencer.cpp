@@ -202,12 +202,13 @@ void Sequencer::maybe_snapshot() {
     log_.warn("snapshot_failed", {{"message", saved.error().message}});
 }
 
-Result<Exchange> recover_state(journal::Journal& journal, bool from_genesis) {
-  Exchange exchange;
+Result<Exchange> recover_state(journal::Journal& journal, bool from_genesis,
+                               const exchange::RuleSets& rules) {
+  Exchange exchange(rules);
   if (!from_genesis) {
     MIZAN_TRY(snapshot, journal.latest_snapshot());
     if (snapshot) {
-      MIZAN_TRY(restored, Exchange::restore(snapshot->state));
+      MIZAN_TRY(restored, Exchange::restore(snapshot->state, rules));
       if (restored.last_sequence() != snapshot->at.sequence)
         return fail(Error{
             ErrorCode::corrupted,
@@ -228,6 +229,7 @@ Result<Exchange> recover_state(journal::Journal& journal, bool from_genesis) {
     if (sequenced->sequence != sequence || sequence != exchange.last_sequence() + 1)
       return bad("its sequence is " + std::to_string(sequenced->sequence));
     if (sequenced->time < exchange.now()) return bad("its time is before the one before it");
+    MIZAN_CHECK(exchange.knows_rules(sequenced->command));
     exchange.apply(*sequenced);
     return {};
   };

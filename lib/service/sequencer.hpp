@@ -115,7 +115,8 @@ class Sequencer {
 
 /// The state that a journal holds: its latest snapshot and every record after it (or, with
 /// `from_genesis`, every record; not_found when the first ones are pruned). A record that does not
-/// fit is `corrupted` with details.place.
-Result<exchange::Exchange> recover_state(journal::Journal& journal, bool from_genesis = false);
+/// fit is `corrupted` with details.place; one that needs a rule set which `rules` lacks, not_found.
+Result<exchange::Exchange> recover_state(journal::Journal& journal, bool from_genesis = false,
+                                         const exchange::RuleSets& rules = {});
 
 }  // namespace mizan::service

@@ -70,6 +70,8 @@ struct Service::Impl {
   void observe(const exchange::Outcome& outcome, const Exchange& exchange) {
     for (const exchange::Event& event : outcome.events) {
       agents.tell(event, exchange);
+      if (const auto* approved = std::get_if<exchange::Approved>(&event))
+        streams.renamed(approved->held, approved->lease);
       if (const auto* closing = std::get_if<exchange::LeaseClosing>(&event))
         meter.finalize(closing->lease, closing->cumulative, closing->vouchered);
       if (const LeaseId* id = lease_of(event))
@@ -110,7 +112,7 @@ Result<std::unique_ptr<Service>> Service::open(ServiceConfig config, ServicePart
   if (error)
     return fail(ErrorCode::io_error,
                 "cannot make " + (config.state / "logs").string() + ": " + error.message());
-  MIZAN_TRY(recovered, recover_state(parts.journal));
+  MIZAN_TRY(recovered, recover_state(parts.journal, false, parts.rules));
   MIZAN_TRY(artifacts, ArtifactStore::open(config.state / "artifacts", config.artifacts));
   auto impl =
       std::make_unique<Impl>(std::move(config), parts, std::move(recovered), std::move(artifacts));

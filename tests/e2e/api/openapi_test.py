@@ -147,7 +147,7 @@ class Walk:
         answer = self.expect(200, c.post("/v1/grants", good, idempotency="g1"))
         self.check_acknowledgement(answer)
         self.expect(200, c.post("/v1/grants", good, idempotency="g1"))
-        self.expect(409, c.post("/v1/grants", good))
+        self.expect(401, c.post("/v1/grants", good), "replayed")
         self.expect(401, c.post("/v1/grants", self.grant(buyer, buyer.address, 1, 2)),
                     "unauthenticated")
         self.expect(400, c.post("/v1/grants", good | {"more": 1}), "unknown_field")
@@ -173,6 +173,7 @@ class Walk:
         self.beat([])
         for key, status in ((None, 401),):
             assert WebSocket(c, "/v1/agent", key).refused.status == status
+        assert WebSocket(c, "/v1/agent?%zz", self.provider).refused.status == 400
         offers = self.expect(200, c.get("/v1/offers?query=cores%3E%3D4&order=rate&limit=10")).json
         assert len(offers["offers"]) == 1
         watch = WebSocket(c, "/v1/offers/watch?query=")
