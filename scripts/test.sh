@@ -35,7 +35,6 @@ say "lint, unit, property, policy"
 run_tests build/release -LE 'soak|e2e|crash|bench' -j 2
 say "crash and end-to-end"
 run_tests build/release -L 'crash|e2e' -LE soak
-sanitize asan-ubsan $(for folder in tests/unit/*/; do echo "unit_$(basename "$folder")"; done)
-# RocksDB is not built for ThreadSanitizer; these are the rooms with threads of their own.
-sanitize tsan unit_net unit_service unit_crypto
+sanitize asan-ubsan unit_base unit_codec unit_crypto unit_credential unit_job unit_ledger \
+  unit_market unit_exchange unit_journal unit_policy unit_transfer
 say "all tests passed"
