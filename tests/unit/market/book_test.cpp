@@ -282,7 +282,8 @@ class NaiveBook {
   }
   std::vector<OrderId> matches(const Demand& d) const {
     std::vector<const Entry*> found;
-    for (const auto& [id, e] : entries) {
+    for (const auto& item : entries) {  // clang 14: no binding in a lambda
+      const Entry& e = item.second;
       const uint64_t most =
           e.ask.rate.nano == 0
               ? ~uint64_t{0}
