@@ -2,6 +2,9 @@
 
 #include "codec/json_fields.hpp"
 
+#include <algorithm>
+#include <limits>
+
 namespace mizan::exchange {
 namespace {
 
@@ -101,7 +104,11 @@ Result<AskText> read_attributes(const eip712::Ask& ask, std::string_view text) {
   MIZAN_CHECK(in.finish());
   MIZAN_TRY(facts, read_ask_facts(ask, value));
   read.facts = std::move(facts);
-  const auto whole = [](uint64_t number) { return static_cast<market::Milli>(number) * 1000; };
+  // Past what a Milli holds (a rate or a notice that nobody means) a field stays at its greatest.
+  const auto whole = [](uint64_t number) {
+    constexpr uint64_t kMost = std::numeric_limits<market::Milli>::max() / 1000;
+    return static_cast<market::Milli>(std::min(number, kMost)) * 1000;
+  };
   out.number(Field::units) = whole(ask.units_per_node);
   out.number(Field::nodes) = whole(ask.nodes);
   out.number(Field::rate) = whole(static_cast<uint64_t>(ask.rate));
