@@ -77,7 +77,8 @@ class Exchange {
   /// Leases in which `account` is buyer or provider, newest first, live and kept ones.
   std::vector<const Lease*> leases_of(const Address& account) const;
   std::vector<const Lease*> all_leases() const;  ///< newest first, for the operator
-  /// The leases of a provider that are not over, oldest first: for the agent's `welcome`.
+  /// The leases of a provider that are neither held nor over, oldest first: for the agent's
+  /// `welcome`.
   std::vector<const Lease*> live_leases_of(const Address& provider) const;
   /// Leases with covered time that no voucher holds yet and whose interval has passed.
   std::vector<const Lease*> due_vouchers() const;

@@ -159,10 +159,19 @@ Spoken spoken(const policy::RuleSet& rules, const CaseFile& file, const Judgemen
 }
 
 std::string answer_of(const policy::RuleSet& rules, const CaseFile& file,
-                      const Judgement& judgement, policy::Language language) {
+                      const Judgement& judgement, policy::Language language,
+                      const std::vector<std::string>& hidden) {
   return with_seen(rules, file.subject, [&](const policy::Case& subject) {
-    return policy::answer_json(rules, subject, judgement.verdict, language);
+    return policy::answer_json(rules, subject, judgement.verdict, language, hidden);
   });
+}
+
+Bytes hashed_bytes(const Hash32& rule_set, ByteView case_file, const Judgement& judgement) {
+  Writer out;
+  out.put(rule_set);
+  out.put_bytes(case_file);
+  out.put(judgement);
+  return out.take();
 }
 
 std::string note_of(const Spoken& spoken) {
@@ -177,11 +186,7 @@ Verdict record_of(const policy::RuleSet& rules, const CaseFile& file, ByteView b
   Verdict out;
   out.outcome = to_string(judgement.outcome);
   out.rule_set = rules.hash();
-  Writer hashed;
-  hashed.put(rules.hash());
-  hashed.put_bytes(bytes);
-  hashed.put(judgement);
-  out.hash = keccak256(hashed.bytes());
+  out.hash = keccak256(hashed_bytes(rules.hash(), bytes, judgement));
   if (judgement.disposition != Disposition::pass)
     out.note = note_of(spoken(rules, file, judgement));
   else if (rules.is_empty())

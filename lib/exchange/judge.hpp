@@ -50,9 +50,13 @@ struct Spoken {
 };
 Spoken spoken(const policy::RuleSet& rules, const CaseFile& file, const Judgement& judgement);
 /// The answer of `mizan policy check` to the case (policy/answer.hpp), without flags and
-/// strictness.
+/// strictness; facts that `hidden` names are left out.
 std::string answer_of(const policy::RuleSet& rules, const CaseFile& file,
-                      const Judgement& judgement, policy::Language language);
+                      const Judgement& judgement, policy::Language language,
+                      const std::vector<std::string>& hidden);
+
+/// What a verdict's hash is the Keccak-256 of: the rule set, the case file and the judgement.
+Bytes hashed_bytes(const Hash32& rule_set, ByteView case_file, const Judgement& judgement);
 /// "rule (head): sentence", and what is missing.
 std::string note_of(const Spoken& spoken);
 

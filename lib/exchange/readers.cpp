@@ -145,8 +145,9 @@ std::vector<const Lease*> Exchange::all_leases() const {
 
 std::vector<const Lease*> Exchange::live_leases_of(const Address& provider) const {
   std::vector<const Lease*> out = core_->leases_of(provider);
-  std::erase_if(
-      out, [&](const Lease* lease) { return lease->over() || lease->terms.provider != provider; });
+  std::erase_if(out, [&](const Lease* lease) {
+    return lease->over() || lease->state == LeaseState::held || lease->terms.provider != provider;
+  });
   std::reverse(out.begin(), out.end());
   return out;
 }

@@ -36,10 +36,17 @@ std::string quoted_array(const auto& words) {
   return out + "]";
 }
 
+bool is_hidden(std::string_view fact, const std::vector<std::string>& hidden) {
+  return std::any_of(hidden.begin(), hidden.end(), [fact](const std::string& name) {
+    return fact == name || (fact.starts_with(name) && fact[name.size()] == '.');
+  });
+}
+
 // One value as it is, several or none as an array.
-std::string facts_json(const Grounds& grounds) {
+std::string facts_json(const Grounds& grounds, const std::vector<std::string>& hidden) {
   std::string out = "{";
   for (const auto& [name, values] : grounds.facts) {
+    if (is_hidden(name, hidden)) continue;
     if (out.size() > 1) out += ",";
     out += quoted(name) + ":" + (values.size() == 1 ? *values.begin() : array_of(values));
   }
@@ -57,7 +64,8 @@ void add_licence(const RuleSet& rules, const Case& subject, const Finding& findi
   }
 }
 
-std::string finding_json(const Facts& facts, const Finding& finding, Language language) {
+std::string finding_json(const Facts& facts, const Finding& finding, Language language,
+                         const std::vector<std::string>& hidden) {
   const RuleSet& rules = facts.rules();
   const Rule& rule = rules.rules()[finding.rule];
   const View view = finding.strict ? View::strict : View::values;
@@ -79,9 +87,19 @@ std::string finding_json(const Facts& facts, const Finding& finding, Language la
   return "{\"head\":" + quoted(to_string(rule.head)) +
          ",\"jurisdiction\":" + quoted(rule.jurisdiction) + ",\"rule\":" + quoted(rule.id) +
          ",\"outcome\":" + quoted(to_string(finding.outcome)) +
-         ",\"citation\":" + quoted(rule.citation) + ",\"facts\":" + facts_json(grounds) +
+         ",\"citation\":" + quoted(rule.citation) + ",\"facts\":" + facts_json(grounds, hidden) +
          ",\"missing\":" + quoted_array(grounds.missing) + ",\"sentence\":" + quoted(sentence) +
          ",\"unverified\":" + (rule.unverified || grounds.unverified ? "true" : "false") + "}";
+}
+
+// Without what a hidden role would tell.
+std::vector<std::string> shown_not_assessed(const RuleSet& rules, const Case& subject,
+                                            const std::vector<std::string>& hidden) {
+  if (hidden.empty()) return not_assessed(rules, subject);
+  Case shown = subject;
+  std::erase_if(shown.parties.value,
+                [&](const Party& party) { return is_hidden(to_string(party.role), hidden); });
+  return not_assessed(rules, shown);
 }
 
 std::string empty_finding(const RuleSet& rules, Language language) {
@@ -109,11 +127,11 @@ std::string share_json(const Share& share) {
 }  // namespace
 
 std::string answer_json(const RuleSet& rules, const Case& subject, const Verdict& verdict,
-                        Language language) {
+                        Language language, const std::vector<std::string>& hidden) {
   const Facts facts(rules, subject);
   std::string findings;
   for (const Finding& finding : verdict.findings)
-    findings += (findings.empty() ? "" : ",") + finding_json(facts, finding, language);
+    findings += (findings.empty() ? "" : ",") + finding_json(facts, finding, language, hidden);
   if (rules.is_empty()) findings = empty_finding(rules, language);
   const std::string review =
       verdict.review == Review::none ? "null" : quoted(to_string(verdict.review));
@@ -123,7 +141,7 @@ std::string answer_json(const RuleSet& rules, const Case& subject, const Verdict
          ",\"tpp\":" + (verdict.tpp ? std::to_string(*verdict.tpp) : "null") +
          ",\"pd\":" + (verdict.pd_hundredths ? pd_text(*verdict.pd_hundredths) : "null") +
          ",\"licence_review\":" + review + ",\"findings\":[" + findings +
-         "],\"not_assessed\":" + quoted_array(not_assessed(rules, subject)) +
+         "],\"not_assessed\":" + quoted_array(shown_not_assessed(rules, subject, hidden)) +
          ",\"ruleset\":" + quoted(rules.hash_text()) + "}";
 }
 

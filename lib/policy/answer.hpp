@@ -8,9 +8,11 @@ namespace mizan::policy {
 
 /// The answer of one case as one line of JSON (policy/schema/answer.json has the format). The same
 /// rule set, case, options and language give the same bytes. `verdict` came from judge() with the
-/// same rule set and case.
+/// same rule set and case. Findings leave out the facts that `hidden` names: one ("training"), or
+/// all of a role ("buyer"); `not_assessed` leaves out the countries of such a role.
 std::string answer_json(const RuleSet& rules, const Case& subject, const Verdict& verdict,
-                        Language language = Language::en);
+                        Language language = Language::en,
+                        const std::vector<std::string>& hidden = {});
 
 /// `mizan policy check`: judges one case or an array of cases and gives one answer or an array of
 /// them. An error names the field: a bad file.

@@ -14,12 +14,38 @@ namespace {
 constexpr size_t kParties = 8;
 constexpr size_t kRemembered = 40;
 
+Address address(uint64_t n);
+
+/// Two officers beside the operator; at times two have to agree, at times what rules only flag is
+/// blocked.
+std::string options_text(bool strict) {
+  return R"({"issuers":{"https://issuer.example":{"kty":"EC"}},"officers":[")" +
+         hex0x(address(1005).view()) + R"("],"signersNeeded":)" + (strict ? "2" : "1") +
+         R"(,"stricter":{)" + (strict ? R"("RED_FLAG":"PROHIBITED")" : "") + "}}";
+}
+
 Address address(uint64_t n) {
   Address out;
   out.bytes[0] = 0xbb;
   out.bytes[18] = static_cast<uint8_t>(n >> 8);
   out.bytes[19] = static_cast<uint8_t>(n);
   return out;
+}
+
+/// A rule set that most deals of the driver pass, some wait under and some are blocked by.
+Rules make_limits() {
+  std::map<std::string, std::string> files;
+  for (const char* name : {"chips.json", "items.json", "places.json"})
+    files[name] = shipped_files().at(name);
+  files["a.json"] =
+      one_rule("op.country", R"({"party":["buyer"],"facts":["country"],"in":["KP"]})", "LICENCE");
+  files["b.json"] = one_rule("op.units", R"({"fact":"units","at_least":20})");
+  files["c.json"] = one_rule("op.work", R"({"fact":"training_work","at_least":2000000})", "NOTIFY");
+  files["d.json"] = one_rule("op.listed", R"({"party":"any","listed":"licence"})");
+  files["e.json"] = one_rule("op.blocked", R"({"party":"any","listed":"block"})", "PROHIBITED");
+  auto rules = policy::RuleSet::load(files);
+  if (!rules) give_up(rules.error().message);
+  return std::make_shared<const policy::RuleSet>(*std::move(rules));
 }
 
 template <class T>
@@ -30,7 +56,11 @@ void remember(std::vector<T>& list, T item) {
 
 }  // namespace
 
-CoreDriver::CoreDriver(uint64_t seed) : random_(seed) {}
+CoreDriver::CoreDriver(uint64_t seed) : random_(seed), limits_(make_limits()) {}
+
+RuleSets CoreDriver::rules() const {
+  return {{limits_->hash(), limits_}};
+}
 
 Genesis CoreDriver::genesis() const {
   Genesis out;
@@ -43,6 +73,8 @@ Genesis CoreDriver::genesis() const {
   out.limits.open_orders = 12;
   out.limits.live_leases = 30;
   out.limits.idempotency_keys = 50;
+  out.limits.held_leases = 5;
+  out.policy = options_text(false);
   Bytes seed(as_bytes("mizan-exchange").begin(), as_bytes("mizan-exchange").end());
   seed.insert(seed.end(), out.identity.bytes.begin(), out.identity.bytes.end());
   out.exchange_id = keccak256(seed);
@@ -115,7 +147,11 @@ Command CoreDriver::place_bid() {
   out.bid.max_fee_bps = 137;
   out.bid.nonce = chance(90) ? bid_nonce_ : pick(bid_nonce_ + 10);
   bid_nonce_ += out.bid.nodes;
-  out.spec = R"({"immediate_or_cancel":)" + std::string(chance(65) ? "true" : "false") +
+  static constexpr std::array kDeclarations = {
+      "", R"("declaration":{"end_use":"commercial","end_user":"self","training":true},)",
+      R"("declaration":{"country":"SG","end_use":"commercial","end_user":{"country":"DE"}},)"};
+  out.spec = std::string("{") + kDeclarations[pick(kDeclarations.size())] +
+             R"("immediate_or_cancel":)" + std::string(chance(65) ? "true" : "false") +
              R"(,"job":{},"query":")" + kQueries[pick(kQueries.size())] + R"(","split":false})";
   return out;
 }
@@ -135,6 +171,97 @@ Command CoreDriver::cancel_bids() {
   out.cancel.mask.bytes[31 - bit / 8] = static_cast<uint8_t>(1 << (bit % 8));
   out.cancel.deadline = now_ms_ / 1000 + pick(3);
   return out;
+}
+
+Command CoreDriver::set_policy() {
+  SetPolicy out;
+  out.change.rule_set = chance(70) ? limits_->hash() : policy::RuleSet::empty().hash();
+  out.change.pending = chance(20);
+  out.options = options_text(chance(15));
+  out.change.nonce = random_();
+  out.change.deadline = now_ms_ / 1000 + pick(100);
+  return out;
+}
+
+Command CoreDriver::prove_facts() {
+  static constexpr std::array kPlaces = {"SG", "SG", "SG", "US", "JP", "DE", "FR", "KP", "", "n/a"};
+  const auto somewhere = [&] { return place(kPlaces[pick(kPlaces.size())]); };
+  ProveFacts out;
+  out.account = somebody();
+  PartyFacts& facts = out.facts;
+  facts.issuer = chance(97) ? kIssuer : "https://other.example";
+  facts.person = pairwise('p', static_cast<uint8_t>(pick(6)));
+  facts.group = pairwise('g', static_cast<uint8_t>(pick(4)));
+  facts.country = somewhere();
+  facts.hq = somewhere();
+  facts.parent_hq = somewhere();
+  if (chance(95)) {
+    facts.lists = policy::Fact<std::vector<policy::ListMatch>>::of({});
+    if (chance(6)) facts.lists.value.push_back({"EL", policy::ListEffect::licence});
+    if (chance(1)) facts.lists.value.push_back({"SDN", policy::ListEffect::block});
+    facts.listed_owners = policy::Fact<std::vector<policy::ListedOwner>>::of({});
+  }
+  facts.issued_at = now_ms_ / 1000;
+  facts.expires_at = now_ms_ / 1000 + pick(chance(80) ? 1'000'000 : 100);
+  return out;
+}
+
+Command CoreDriver::decide(const Exchange& core) {
+  const auto held = core.held();
+  if (held.empty()) return Tick{};
+  Decide out;
+  out.officer = address(chance(90) ? 1001 + pick(2) * 4 : pick(2000));
+  out.decision = {held[pick(held.size())]->id, chance(70), "looked at", random_(),
+                  now_ms_ / 1000 + pick(20)};
+  return out;
+}
+
+Command CoreDriver::list_party(const Exchange& core) {
+  ListParty out;
+  out.officer = address(1005);
+  eip712::Listing& listing = out.listing;
+  listing.list = "EL";
+  listing.effect = chance(50) ? "block" : "licence";
+  listing.listed = chance(35);
+  listing.nonce = random_();
+  listing.deadline = now_ms_ / 1000 + pick(20);
+  if (!listing.listed && !core.listings().empty()) {  // take one off that is on
+    const Subject& subject = core.listings().begin()->first;
+    if (subject.kind == SubjectKind::account)
+      std::copy(subject.id.bytes.begin() + 12, subject.id.bytes.end(),
+                listing.account.bytes.begin());
+    if (subject.kind == SubjectKind::person) listing.person = subject.id;
+    if (subject.kind == SubjectKind::group) listing.group = subject.id;
+    return out;
+  }
+  const uint64_t whom = pick(3);
+  if (whom == 0) listing.account = somebody();
+  if (whom == 1) listing.person = pairwise('p', static_cast<uint8_t>(pick(6)));
+  if (whom == 2) listing.group = pairwise('g', static_cast<uint8_t>(pick(4)));
+  return out;
+}
+
+Command CoreDriver::file_licence() {
+  FileLicence out;
+  out.officer = address(1001);
+  out.licence = {"L" + std::to_string(pick(4)),
+                 chance(50) ? "n/a" : "H100 SXM",
+                 pick(40),
+                 chance(50) ? "n/a" : "SG",
+                 chance(50) ? Address{} : somebody(),
+                 20270101 + pick(28),
+                 random_(),
+                 now_ms_ / 1000 + pick(20)};
+  return out;
+}
+
+Command CoreDriver::policy(const Exchange& core) {
+  const uint64_t what = pick(100);
+  if (what < 45) return prove_facts();
+  if (what < 85) return decide(core);
+  if (what < 91) return list_party(core);
+  if (what < 94) return file_licence();
+  return what < 97 ? set_policy() : Command(Tick{});
 }
 
 Command CoreDriver::heartbeat(const Exchange& core) {
@@ -191,12 +318,14 @@ Command CoreDriver::valid(const Exchange& core, const std::vector<LeaseId>& live
     const u128 amount = chance(3) ? ~u128{0} : u128{pick(300'000)};
     return Grant{{somebody(), amount, random_(), now_ms_ / 1000 + pick(100)}, {}};
   }
-  if (what < 85) return place_ask();
-  if (what < 105 && !asks_.empty()) return cancel_ask(core);
+  if (what >= 45 && what < 75) return policy(core);
+  if (what < 100) return place_ask();
+  if (what < 120 && !asks_.empty()) return cancel_ask(core);
   if (what < 320) return place_bid();
   if (what < 340) return cancel_bids();
   if (what < 480 && lease != nullptr) {
-    for (int i = 0; i < 4 && lease->funded(); ++i) lease = some_lease(core, live);
+    for (int i = 0; i < 4 && lease->state != LeaseState::matched; ++i)
+      lease = some_lease(core, live);
     return Accept{lease->terms, {}};
   }
   if (what < 500 && lease != nullptr) return Reject{id, lease->terms.provider, "no_disk", ""};
@@ -257,6 +386,16 @@ void CoreDriver::spoil(Command& command) {
     final_one->lease.bytes[pick(32)] ^= 1;
   } else if (auto* cancel = std::get_if<CancelBids>(&command)) {
     cancel->cancel.word = random_() >> pick(64);
+  } else if (auto* change = std::get_if<SetPolicy>(&command)) {
+    change->options.resize(pick(change->options.size()));
+  } else if (auto* proven = std::get_if<ProveFacts>(&command)) {
+    if (what < 4) proven->facts.country.value.code = static_cast<uint16_t>(random_());
+    if (what == 5) proven->facts.expires_at = pick(now_ms_ / 500);
+    if (what == 6) proven->facts.lists.value.resize(pick(100));
+  } else if (auto* listed = std::get_if<ListParty>(&command)) {
+    listed->listing.effect = "ban";
+  } else if (auto* licence = std::get_if<FileLicence>(&command)) {
+    licence->licence.expires = random_();
   }
 }
 

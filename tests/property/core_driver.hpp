@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "exchange/exchange.hpp"
+#include "support/policy_world.hpp"
 
 #include <random>
 #include <vector>
@@ -14,6 +14,8 @@ namespace mizan::test {
 class CoreDriver {
  public:
   explicit CoreDriver(uint64_t seed);
+  /// The rule sets that SetPolicy may name: the empty one, and one with limits.
+  exchange::RuleSets rules() const;
   exchange::Genesis genesis() const;
   /// The next command in its place; `live` are the leases that are not over.
   exchange::Sequenced next(const exchange::Exchange& core, const std::vector<LeaseId>& live);
@@ -30,6 +32,12 @@ class CoreDriver {
   exchange::Command place_bid();
   exchange::Command cancel_ask(const exchange::Exchange& core);
   exchange::Command cancel_bids();
+  exchange::Command set_policy();
+  exchange::Command prove_facts();
+  exchange::Command decide(const exchange::Exchange& core);
+  exchange::Command list_party(const exchange::Exchange& core);
+  exchange::Command file_licence();
+  exchange::Command policy(const exchange::Exchange& core);
   exchange::Command heartbeat(const exchange::Exchange& core);
   exchange::Command voucher(const exchange::Exchange& core);
   exchange::Command finalize(const exchange::Exchange& core);
@@ -38,6 +46,7 @@ class CoreDriver {
   void spoil(exchange::Command& command);
 
   std::mt19937_64 random_;
+  Rules limits_;
   uint64_t now_ms_ = 1'800'000'000'000;
   uint64_t ask_nonce_ = 1;
   uint64_t bid_nonce_ = 1;

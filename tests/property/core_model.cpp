@@ -1,5 +1,7 @@
 #include "property/core_model.hpp"
 
+#include "exchange/explain.hpp"
+
 #include <algorithm>
 
 namespace mizan::test {
@@ -19,9 +21,9 @@ void CoreModel::listed(const OrderId& id, const eip712::Ask& ask) {
   if (!asks_.contains(id)) asks_[id] = {ask, std::vector<uint32_t>(ask.nodes, 0)};
 }
 
-void CoreModel::matched(const Exchange& core, const Matched& event) {
-  ++matches;
-  const Lease* lease = core.find_lease(event.lease);
+/// A deal that was matched, or is held: it has its escrow and its units.
+void CoreModel::taken(const Exchange& core, const LeaseId& id) {
+  const Lease* lease = core.find_lease(id);
   expect(lease != nullptr, "a match is a lease");
   if (lease == nullptr) return;
   const eip712::Terms& terms = lease->terms;
@@ -41,7 +43,6 @@ void CoreModel::matched(const Exchange& core, const Matched& event) {
          "the time is within bid and ask");
   expect(lease->escrow == terms.rate * lease->units() * terms.seconds, "escrow is the price");
   expect(lease->escrow <= lease->bid.max_total, "escrow is within maxTotal");
-  expect(lease->verdict.outcome == "ALLOW", "no lease without a verdict");
   for (const uint32_t node : lease->nodes) {
     ask.used.at(node) += terms.units_per_node;
     expect(ask.used[node] <= ask.ask.units_per_node, "no unit is sold twice");
@@ -51,10 +52,36 @@ void CoreModel::matched(const Exchange& core, const Matched& event) {
   u128& balance = balances_[terms.buyer];
   expect(balance >= lease->escrow, "no balance goes below zero");
   balance -= lease->escrow;
-  held_[event.lease] = {terms.buyer,  terms.provider,       terms.ask_hash,
-                        lease->nodes, terms.units_per_node, lease->escrow,
-                        true};
-  live.push_back(event.lease);
+  held_[id] = {terms.buyer,  terms.provider,       terms.ask_hash,
+               lease->nodes, terms.units_per_node, lease->escrow,
+               true};
+  live.push_back(id);
+}
+
+void CoreModel::renamed(const Approved& event) {
+  ++approved;
+  auto node = held_.extract(event.held);
+  expect(!node.empty(), "only a held deal is approved");
+  if (node.empty()) return;
+  node.key() = event.lease;
+  held_.insert(std::move(node));
+  std::replace(live.begin(), live.end(), event.held, event.lease);
+}
+
+void CoreModel::funded(const Exchange& core, const LeaseId& id) {
+  const Lease* lease = core.find_lease(id);
+  if (lease == nullptr) return;
+  const std::string& outcome = lease->verdict.outcome;
+  const bool approved_one =
+      std::any_of(lease->decisions.begin(), lease->decisions.end(),
+                  [](const OfficerDecision& decision) { return decision.approve; });
+  expect(!lease->verdict.hash.is_zero() && !lease->verdict.rule_set.is_zero(),
+         "no lease opens without a verdict");
+  expect(outcome == "ALLOW" || outcome == "NOTIFY" || outcome == "LICENCE" ||
+             (approved_one && (outcome == "RED_FLAG" || outcome == "INSUFFICIENT")),
+         "no lease opens with a verdict that does not pass: " + outcome);
+  const auto again = replay(*lease, core.known_rules());
+  expect(again && again->same, "a verdict is made again to the byte");
 }
 
 void CoreModel::free_units(Held& held) {
@@ -109,7 +136,17 @@ void CoreModel::follow(const Exchange& core, const std::vector<Event>& events) {
           spent_.erase({lease->terms.buyer, lease->bid.nonce + n});
       undo(undone_one->lease);
     } else if (const auto* match = std::get_if<Matched>(&event)) {
-      matched(core, *match);
+      ++matches;
+      if (!held_.contains(match->lease)) taken(core, match->lease);
+    } else if (const auto* held = std::get_if<exchange::Held>(&event)) {
+      ++held_deals;
+      taken(core, held->lease);
+    } else if (const auto* approval = std::get_if<Approved>(&event)) {
+      renamed(*approval);
+    } else if (const auto* opened = std::get_if<Funded>(&event)) {
+      funded(core, opened->lease);
+    } else if (const auto* stop = std::get_if<StopRequested>(&event)) {
+      stopped_for_listing += stop->reason == "listed" ? 1 : 0;
     } else if (const auto* closing = std::get_if<LeaseClosing>(&event)) {
       const auto it = held_.find(closing->lease);
       expect(it != held_.end(), "only a live lease closes");

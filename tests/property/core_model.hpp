@@ -25,6 +25,9 @@ class CoreModel {
   std::vector<std::string> faults;
   uint64_t matches = 0;
   uint64_t undone = 0;
+  uint64_t held_deals = 0;
+  uint64_t approved = 0;
+  uint64_t stopped_for_listing = 0;
   uint64_t settled = 0;
   uint64_t failed = 0;
   std::vector<LeaseId> live;  ///< not over
@@ -44,7 +47,9 @@ class CoreModel {
     bool holds_units = true;
   };
   void expect(bool holds, const std::string& what);
-  void matched(const exchange::Exchange& core, const exchange::Matched& event);
+  void taken(const exchange::Exchange& core, const LeaseId& id);
+  void renamed(const exchange::Approved& event);
+  void funded(const exchange::Exchange& core, const LeaseId& id);
   void undo(const LeaseId& id);
   void closed(const exchange::Exchange& core, const LeaseId& id);
   void free_units(Held& held);

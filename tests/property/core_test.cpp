@@ -34,9 +34,9 @@ TEST(Core, HoldsUnderRandomCommands) {
   const uint64_t steps = steps_wanted();
   CoreDriver driver(seed);
   CoreModel model;
-  Exchange core;
-  Exchange follower;           // reads the journal, and is never restored from a snapshot
-  std::vector<Bytes> journal;  // since the follower last caught up
+  Exchange core(driver.rules());
+  Exchange follower(driver.rules());  // reads the journal, and is never restored from a snapshot
+  std::vector<Bytes> journal;         // since the follower last caught up
   std::map<std::string, uint64_t> refusals;
   uint64_t accepted = 0;
 
@@ -82,7 +82,7 @@ TEST(Core, HoldsUnderRandomCommands) {
       journal.clear();
       const Bytes snapshot = core.encode();
       ASSERT_EQ(follower.state_hash(), core.state_hash()) << "replay, at step " << step;
-      auto restored = Exchange::restore(snapshot);
+      auto restored = Exchange::restore(snapshot, driver.rules());
       ASSERT_TRUE(restored) << restored.error().message;
       ASSERT_EQ(restored->encode(), snapshot);
       core = std::move(*restored);  // and goes on from there; the follower does not
@@ -92,12 +92,16 @@ TEST(Core, HoldsUnderRandomCommands) {
   RecordProperty("accepted", std::to_string(accepted));
   std::cout << steps << " commands, " << accepted << " accepted; " << model.matches << " matches, "
             << model.undone << " undone, " << model.settled << " settled, " << model.failed
-            << " failed\n";
+            << " failed; " << model.held_deals << " held, " << model.approved << " approved, "
+            << model.stopped_for_listing << " stopped for a listing\n";
   for (const auto& [code, count] : refusals) std::cout << "  " << code << ": " << count << '\n';
   if (steps >= 20'000) {
     EXPECT_GT(model.settled, steps / 500);
     EXPECT_GT(model.failed, 0u);
     EXPECT_GT(model.undone, 0u);
+    EXPECT_GT(model.held_deals, 0u);
+    EXPECT_GT(model.approved, 0u);
+    EXPECT_GT(model.stopped_for_listing, 0u);
   }
 }
 

@@ -23,8 +23,9 @@ inline Address party(uint8_t n) {
 
 class CoreWorld {
  public:
-  explicit CoreWorld(uint16_t fee_bps = 100, exchange::Limits limits = {}) {
-    exchange::Genesis genesis;
+  explicit CoreWorld(uint16_t fee_bps = 100, exchange::Limits limits = {},
+                     exchange::RuleSets known = {}, exchange::Genesis genesis = {})
+      : core(known), rule_sets(std::move(known)) {
     genesis.identity = party(250);
     genesis.operator_ = party(251);
     genesis.meter = party(252);
@@ -139,7 +140,7 @@ class CoreWorld {
 
   /// A second exchange that read the journal so far.
   exchange::Exchange replayed() const {
-    exchange::Exchange other;
+    exchange::Exchange other(rule_sets);
     for (const exchange::Sequenced& sequenced : journal) {
       const auto decoded = exchange::decode_sequenced(exchange::encode(sequenced));
       EXPECT_TRUE(decoded);
@@ -149,6 +150,7 @@ class CoreWorld {
   }
 
   exchange::Exchange core;
+  exchange::RuleSets rule_sets;
   eip712::Domain domain = eip712::Domain::credits({});
   UnixMs now{1'800'000'000'500};
   std::vector<exchange::Sequenced> journal;
