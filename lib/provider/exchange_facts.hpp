@@ -18,6 +18,7 @@ struct ExchangeFacts {
   uint16_t fee_bps = 0;
   uint64_t voucher_interval_s = 10;
   uint64_t readiness_s = 60;
+  uint64_t time_ms = 0;  ///< its clock when it answered; 0 if it did not say
 
   eip712::Domain domain() const { return eip712::Domain::credits(id); }
 };

@@ -1,6 +1,8 @@
 #include "provider/machine.hpp"
 
+#include "base/time.hpp"
 #include "job/environment.hpp"
+#include "provider/exchange_facts.hpp"
 #include "provider/outputs.hpp"
 #include "transfer/tree.hpp"
 
@@ -95,8 +97,13 @@ std::filesystem::path Machine::work_path(const LeaseId& lease, const std::string
   return name.empty() ? folder : folder / name;
 }
 
-net::Client Machine::client() const {
-  return net::Client(options_.exchange, options_.signer);
+/// A client that signs by the exchange's clock, whatever ours does.
+Result<net::Client> Machine::client() const {
+  net::Client made(options_.exchange, options_.signer);
+  MIZAN_TRY(answer, made.get("/v1/exchange"));
+  MIZAN_TRY(facts, parse_exchange(answer.body));
+  if (facts.time_ms != 0) made.set_clock_ahead(facts.time_ms - system_clock().now().ms);
+  return made;
 }
 
 Result<std::vector<FoundJob>> Machine::recover() {
@@ -162,7 +169,8 @@ Result<void> Machine::fetch_workdir(const LeaseId& lease, const Hash32& sha256) 
   std::filesystem::create_directories(work_path(lease), error);
   const std::filesystem::path archive = work_path(lease, "workdir.tar");
   const transfer::ArchiveLimits limits{.bytes_max = options_.workdir_bytes_max};
-  MIZAN_CHECK(client().get_file("/v1/artifacts/" + hex0x(sha256.view()), archive,
+  MIZAN_TRY(exchange, client());
+  MIZAN_CHECK(exchange.get_file("/v1/artifacts/" + hex0x(sha256.view()), archive,
                                 limits.bytes_max + (limits.bytes_max >> 4)));
   MIZAN_TRY(digest, transfer::digest_of_file(archive));
   if (digest.sha256 != sha256)
@@ -254,7 +262,8 @@ void Machine::upload(const LeaseId& lease) {
 Result<void> Machine::do_upload(const LeaseId& lease) {
   const std::filesystem::path file = work_path(lease, "outputs.sealed");
   MIZAN_TRY(digest, transfer::digest_of_file(file));
-  auto answer = client().put_file("/v1/artifacts/" + hex0x(digest.sha256.view()), file);
+  MIZAN_TRY(exchange, client());
+  auto answer = exchange.put_file("/v1/artifacts/" + hex0x(digest.sha256.view()), file);
   if (answer) return {};
   Error why = std::move(answer).error();
   // `not_found` is our own word for a missing file.

@@ -50,7 +50,7 @@ class Machine final : public Backend {
   void watch(const LeaseId& lease);
   void tell_exit(const LeaseId& lease);
   std::filesystem::path work_path(const LeaseId& lease, const std::string& name = "") const;
-  net::Client client() const;
+  Result<net::Client> client() const;
 
   MachineOptions options_;
   std::function<void(BackendEvent)> tell_;

@@ -1,26 +1,12 @@
 #include "provider/net_link.hpp"
 
 #include "base/time.hpp"
-#include "codec/json_fields.hpp"
-#include "provider/wire.hpp"
 
 namespace mizan::provider {
 namespace {
 
 /// Short: the agent tries again by itself, and its end waits for a call that is under way.
 constexpr net::ClientOptions kPatience{net::Milliseconds{3'000}, net::Milliseconds{5'000}, 1 << 20};
-
-/// The exchange's own time in its answer to GET /v1/exchange; ours where it tells none.
-uint64_t time_in(std::string_view text) {
-  const auto value = parse_json(text);
-  if (value && value->is_object()) {
-    const json::value* time = value->get_object().if_contains("timeMs");
-    if (time != nullptr) {
-      if (const auto ms = from_json<uint64_t>(*time, "timeMs")) return *ms;
-    }
-  }
-  return system_clock().now().ms;
-}
 
 }  // namespace
 
@@ -83,7 +69,7 @@ void NetLink::connect() {
     } else if (facts->identity != facts_.identity) {
       good = fail(ErrorCode::unauthenticated, "at this address is another exchange now");
     } else {
-      now_ms = time_in(answer->body);
+      now_ms = facts->time_ms != 0 ? facts->time_ms : system_clock().now().ms;
     }
     loop_.post([this, attempt, good = std::move(good), now_ms] {
       if (!good) return closed(attempt, good.error());

@@ -210,6 +210,7 @@ Result<ExchangeFacts> parse_exchange(std::string_view text) {
   in.required("feeBps", facts.fee_bps);
   in.required("voucherIntervalSeconds", facts.voucher_interval_s);
   in.required("readinessSeconds", facts.readiness_s);
+  in.optional("timeMs", facts.time_ms);
   if (in.failed()) return fail(in.finish().error());
   Bytes named(as_bytes("mizan-exchange").begin(), as_bytes("mizan-exchange").end());
   named.insert(named.end(), facts.identity.bytes.begin(), facts.identity.bytes.end());
