@@ -81,8 +81,9 @@ Child::~Child() {
   if (output_ >= 0) ::close(output_);
 }
 
-Result<std::optional<std::string>> Child::read_line() {
+Result<std::optional<std::string>> Child::read_line(bool (*interrupted)()) {
   while (true) {
+    if (interrupted != nullptr && interrupted()) return fail(ErrorCode::unavailable, "interrupted");
     if (const size_t end = pending_.find('\n'); end != pending_.npos) {
       std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);

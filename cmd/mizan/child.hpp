@@ -28,8 +28,9 @@ class Child {
   Child& operator=(Child&&) = delete;
   ~Child();
 
-  /// The next line of its standard output, without the newline; nothing at its end.
-  Result<std::optional<std::string>> read_line();
+  /// The next line of its standard output, without the newline; nothing at its end. With
+  /// `interrupted`, a signal that makes it true while this waits is an error (unavailable).
+  Result<std::optional<std::string>> read_line(bool (*interrupted)() = nullptr);
   /// All that is left of its standard output.
   Result<std::string> read_all();
   bool running();

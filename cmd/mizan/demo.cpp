@@ -46,6 +46,9 @@ class Demo {
     terminal_.write("\n" + terminal_.paint(Style::bold, text) + "\n");
   }
   Result<fs::path> find_example() const;
+  Result<fs::path> make_folder() const;
+  Result<void> show(DemoMarket& market, const fs::path& example);
+  void end_job(DemoMarket& market) const;
   Result<json::value> train(DemoMarket& market, const fs::path& example);
   void take_line(const std::string& line);
   void draw(bool again);
@@ -121,7 +124,7 @@ Result<json::value> Demo::train(DemoMarket& market, const fs::path& example) {
   const uint64_t sent = system_clock().monotonic().ms;
   MIZAN_TRY(buyer, Child::start(words, market.child_options("buyer")));
   while (true) {
-    MIZAN_TRY(line, buyer.read_line());
+    MIZAN_TRY(line, buyer.read_line(&DetachSignals::raised));
     if (!line) break;
     if (training_.first_output_ms == 0)
       training_.first_output_ms = std::max<uint64_t>(system_clock().monotonic().ms - sent, 1);
@@ -233,8 +236,35 @@ Result<void> Demo::write_summary(const json::value& lease) const {
   return write_small_file(options_.summary, text);
 }
 
+// However it ends, no job may run on without its parties.
+void Demo::end_job(DemoMarket& market) const {
+  if (!market.ask("buyer", {"stop", "train-lm"})) return;
+  step("the job is stopped");
+  // Ends with the job's exit code, which is not 0.
+  [[maybe_unused]] const auto ended = market.ask("buyer", {"logs", "-f", "train-lm"});
+}
+
 Result<int> Demo::run() {
   MIZAN_TRY(example, find_example());
+  MIZAN_TRY(folder, make_folder());
+  const DetachSignals signals;
+  title("Mizan demo: an exchange, a provider and a buyer on this machine");
+  auto market = DemoMarket::start(context_, {.folder = folder},
+                                  [this](const std::string& text) { step(text); });
+  if (!market) return fail(std::move(market).error());
+  auto done = show(*market, example);
+  if (!done) end_job(*market);
+  [[maybe_unused]] const auto stopped = market->stop();
+  std::error_code ignored;
+  if (options_.keep.empty())
+    fs::remove_all(folder, ignored);
+  else
+    step("everything is kept in " + folder.string());
+  if (!done) return fail(std::move(done).error());
+  return kExitDone;
+}
+
+Result<fs::path> Demo::make_folder() const {
   fs::path folder = options_.keep;
   if (folder.empty()) {
     std::string name = "/tmp/mizan-demo-XXXXXX";
@@ -249,27 +279,23 @@ Result<int> Demo::run() {
     return fail(ErrorCode::already_exists,
                 folder.string() + " holds another demo already: give a new folder to --keep");
 
-  title("Mizan demo: an exchange, a provider and a buyer on this machine");
-  auto market = DemoMarket::start(context_, {.folder = folder},
-                                  [this](const std::string& text) { step(text); });
-  if (!market) return fail(std::move(market).error());
+  return folder;
+}
+
+Result<void> Demo::show(DemoMarket& market, const fs::path& example) {
   step("the buyer orders examples/train-lm: 400 steps of a small language model");
-  MIZAN_TRY(lease, train(*market, example));
+  MIZAN_TRY(lease, train(market, example));
   step(fmt::format("trained; the first line of output came {} ms after the order",
                    training_.first_output_ms));
-  MIZAN_CHECK(show_sample(example, market->home("buyer") / "model" / "model.pt"));
-  MIZAN_CHECK(settle_up(*market, lease));
+  MIZAN_CHECK(show_sample(example, market.home("buyer") / "model" / "model.pt"));
+  MIZAN_CHECK(settle_up(market, lease));
   title("Proof");
   const fs::path receipt =
-      market->home("buyer") / "jobs" / member_or<std::string>(lease, "order") / "receipt.json";
-  MIZAN_CHECK(check_receipt(*market, receipt.string()));
-  MIZAN_CHECK(replay(*market));
+      market.home("buyer") / "jobs" / member_or<std::string>(lease, "order") / "receipt.json";
+  MIZAN_CHECK(check_receipt(market, receipt.string()));
+  MIZAN_CHECK(replay(market));
   if (!options_.summary.empty()) MIZAN_CHECK(write_summary(lease));
-  if (options_.keep.empty())
-    fs::remove_all(folder, ignored);
-  else
-    step("everything is kept in " + folder.string());
-  return kExitDone;
+  return {};
 }
 
 }  // namespace

@@ -249,27 +249,30 @@ class Market:
     def close(self):
         self.agent.terminate()
         self.exchange.terminate()
-        self.kill_strays()
-        for _ in range(50):
-            shutil.rmtree(self.folder, ignore_errors=True)
-            if not self.folder.exists():
-                break
-            self.unmount()
-            time.sleep(0.1)
+        self.clear_remains()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def kill_strays(self):
-        """Monitors and jobs that a failed test left behind: whoever names our folder."""
-        name = str(self.folder).encode()
+    def clear_remains(self):
+        """Jobs that a failed test left running, their mounts and loop devices."""
+        named = {str(self.folder)}
+        mounts = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+        for _, point, _, options, *_ in mounts:
+            # A root made of layers in our folder: its runtime folder is /run/mizan/ID.
+            if str(self.folder) in options and point.startswith("/run/mizan/"):
+                named.add("/".join(point.split("/")[:4]))
         for entry in pathlib.Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
-                if int(entry.name) != os.getpid() and name in (entry / "cmdline").read_bytes():
+                words = (entry / "cmdline").read_bytes().decode(errors="replace")
+                if int(entry.name) != os.getpid() and any(name in words for name in named):
                     os.kill(int(entry.name), signal.SIGKILL)
-
-    def unmount(self):
-        for line in reversed(pathlib.Path("/proc/mounts").read_text().splitlines()):
-            point = line.split()[1]
-            if point.startswith(str(self.folder)):
+        for _, point, *_ in reversed(mounts):
+            if any(point == name or point.startswith(name + "/") for name in named):
                 subprocess.run(["umount", "-l", point], check=False, stderr=subprocess.DEVNULL)
+        loops = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=False).stdout
+        for line in loops.splitlines():
+            if str(self.folder) in line:
+                subprocess.run(["losetup", "-d", line.split(":")[0]], check=False,
+                               stderr=subprocess.DEVNULL)
 
 
 class Client:
