@@ -36,15 +36,15 @@ interface IToken {
 /// @notice Arguments of direct calls, events and views are in the token's base units. What is signed (EIP-712) is in
 /// nano-USD, as in all of Mizan's messages, and is rounded down to base units once.
 abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
-    /// @notice The stablecoin that is held.
+    /// @inheritdoc IComputeEscrow
     address public immutable token;
     // Nano-USD to base units: x MULTIPLY / DIVIDE, of which one is 1.
     uint256 private immutable MULTIPLY;
     uint256 private immutable DIVIDE;
 
-    /// @notice What an account can withdraw or bid with.
+    /// @inheritdoc IComputeEscrow
     mapping(address owner => uint256) public balanceOf;
-    /// @notice Spent nonces of an account's relayed messages, as bits: word = nonce >> 8.
+    /// @inheritdoc IComputeEscrow
     mapping(address owner => mapping(uint256 word => uint256)) public actionBits;
 
     constructor(address token_) {
@@ -72,13 +72,12 @@ abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------ in
 
-    /// @notice Takes `amount` from the sender and credits what arrived: a token that charges a fee credits less.
+    /// @inheritdoc IComputeEscrow
     function deposit(uint256 amount) external nonReentrant {
         _pull(msg.sender, amount);
     }
 
-    /// @notice Takes `amount` by ERC-3009 and credits `from`: the token checks the signature of `from`, which names this
-    /// contract as the only one that may use it, so anyone may send it.
+    /// @inheritdoc IComputeEscrow
     function depositWithAuthorization(
         address from,
         uint256 amount,
@@ -94,9 +93,7 @@ abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
         _credit(from, before);
     }
 
-    /// @notice Takes what `owner` signed a `Deposit` for, by anyone. A permit alone says nothing about crediting, and anyone
-    /// could front-run its amount; the Deposit fixes it. A permit that was used already left its allowance.
-    /// @param amount In nano-USD, as signed; the permit is for the base units of it.
+    /// @inheritdoc IComputeEscrow
     function depositWithPermit(
         address owner,
         uint128 amount,
@@ -116,18 +113,14 @@ abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------ out
 
-    /// @notice Pays `amount` of the sender's balance out to `to`. Nothing can block it but the token itself, and where the
-    /// token blocks one address another may be named.
+    /// @inheritdoc IComputeEscrow
     function withdraw(uint256 amount, address to) external nonReentrant {
         if (to == address(this)) revert NotAllowed(); // it would be nobody's
         _takeBalance(msg.sender, amount);
         _push(msg.sender, to, amount);
     }
 
-    /// @notice Pays out to the owner itself by its signature, so that leaving needs no gas.
-    /// @param amount In nano-USD, as signed: what leaves the balance, the relay fee included.
-    /// @param maxRelayFee In nano-USD, as signed.
-    /// @param relayFee What the sender takes, in base units.
+    /// @inheritdoc IComputeEscrow
     function withdrawFor(
         address owner,
         uint128 amount,

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Accounts} from "./Accounts.sol";
+import {IComputeEscrow} from "./IComputeEscrow.sol";
 import {Clearance, Messages} from "./Messages.sol";
 import {Signatures} from "./Signatures.sol";
 
@@ -9,18 +10,18 @@ import {Signatures} from "./Signatures.sol";
 /// @notice The guardian can stop opening and take the key's power away at once, and put another key in force after 48 hours.
 /// It can do nothing else, and never touches money.
 abstract contract Clearing is Accounts {
-    /// @notice How long a new clearance key waits.
+    /// @inheritdoc IComputeEscrow
     uint256 public constant KEY_DELAY = 48 hours;
 
-    /// @notice Who may pause opening and revoke the clearance key.
+    /// @inheritdoc IComputeEscrow
     address public immutable guardian;
-    /// @notice The key that signs clearances; zero while revoked.
+    /// @inheritdoc IComputeEscrow
     address public clearanceKey;
-    /// @notice Whether opening is stopped.
+    /// @inheritdoc IComputeEscrow
     bool public paused;
-    /// @notice The key that waits to become the clearance key.
+    /// @inheritdoc IComputeEscrow
     address public nextClearanceKey;
-    /// @notice From when it may, in seconds since 1970.
+    /// @inheritdoc IComputeEscrow
     uint256 public nextClearanceKeyFrom;
 
     constructor(address guardian_, address clearanceKey_) {
@@ -38,27 +39,26 @@ abstract contract Clearing is Accounts {
         if (msg.sender != guardian) revert NotAllowed();
     }
 
-    /// @notice Stops or resumes the opening of leases, and nothing else.
+    /// @inheritdoc IComputeEscrow
     function setPaused(bool paused_) external onlyGuardian {
         paused = paused_;
         emit Paused(paused_);
     }
 
-    /// @notice Takes the clearance key's power away at once. A key that waits still may take over in its time, so that one
-    /// which was proposed long ago is a spare.
+    /// @inheritdoc IComputeEscrow
     function revokeClearanceKey() external onlyGuardian {
         emit ClearanceKeyRevoked(clearanceKey);
         clearanceKey = address(0);
     }
 
-    /// @notice Names the next key, which may take over in 48 hours; zero for none.
+    /// @inheritdoc IComputeEscrow
     function proposeClearanceKey(address key) external onlyGuardian {
         nextClearanceKey = key;
         nextClearanceKeyFrom = block.timestamp + KEY_DELAY;
         emit ClearanceKeyProposed(key, nextClearanceKeyFrom);
     }
 
-    /// @notice Puts the waiting key in force once its time has come.
+    /// @inheritdoc IComputeEscrow
     function acceptClearanceKey() external onlyGuardian {
         address key = nextClearanceKey;
         if (key == address(0)) revert NotAllowed();

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Accounts} from "./Accounts.sol";
 import {Clearing} from "./Clearing.sol";
+import {IComputeEscrow} from "./IComputeEscrow.sol";
 import {Bid, Clearance, Messages, Payee, Terms} from "./Messages.sol";
 import {Signatures} from "./Signatures.sol";
 
@@ -14,17 +15,17 @@ import {Signatures} from "./Signatures.sol";
 contract ComputeEscrow is Clearing {
     uint256 private constant BPS = 10_000;
     uint256 private constant MAX_PAYEES = 8;
-    /// @notice A lease's nodes at most: bounds the words of its nonce bits.
+    /// @inheritdoc IComputeEscrow
     uint256 public constant MAX_NODES = 1024;
-    /// @notice How long before its start a lease can be opened.
+    /// @inheritdoc IComputeEscrow
     uint256 public constant OPEN_AHEAD = 1 hours;
 
-    /// @notice Who is credited the fees.
+    /// @inheritdoc IComputeEscrow
     address public immutable feeTo;
-    /// @notice How long a provider has, after a request to close or the lease's end, to bring its last voucher.
+    /// @inheritdoc IComputeEscrow
     uint256 public immutable closeDelay;
 
-    /// @notice Spent or cancelled nonce bits of an account's bids: word = nonce >> 8.
+    /// @inheritdoc IComputeEscrow
     mapping(address owner => mapping(uint256 word => uint256)) public bidBits;
     // Seconds of opening (40 bits), seconds of the buyer's stop (40 bits, 0 before), 48 bits of nothing, base units paid out
     // so far with their fee (128 bits). Zero: not open.
@@ -46,7 +47,7 @@ contract ComputeEscrow is Clearing {
 
     // ------------------------------------------------------------------ opening
 
-    /// @notice Opens one lease: sent by the provider, or with its signature of the terms. Legs of a group go through `openMany`.
+    /// @inheritdoc IComputeEscrow
     function open(
         Terms calldata terms,
         Bid calldata bid,
@@ -65,10 +66,7 @@ contract ComputeEscrow is Clearing {
         emit Opened(id, escrow);
     }
 
-    /// @notice Opens many. An item that fails is skipped, with its reason in `Skipped` and in the result, and never reverts the
-    /// others; consecutive items of one group stand or fall as one, and must cover the bid's nodes.
-    /// @param clearances One for each item; or none, and `batch` covers all.
-    /// @return faults For each item zero, or the selector of the error that it failed with.
+    /// @inheritdoc IComputeEscrow
     function openMany(OpenItem[] calldata items, SignedClearance[] calldata clearances, BatchClearance calldata batch)
         external
         returns (bytes4[] memory faults)
@@ -103,9 +101,7 @@ contract ComputeEscrow is Clearing {
 
     // ------------------------------------------------------------------ paying and closing
 
-    /// @notice Credits the provider what a voucher adds, up to the bound. Anyone may send it; it never lowers what was claimed.
-    /// @param cumulative In nano-USD, as the meter signed it.
-    /// @param payees What `terms.payeesHash` hashes; empty where that is zero.
+    /// @inheritdoc IComputeEscrow
     function claim(Terms calldata terms, uint128 cumulative, bytes calldata signature, Payee[] calldata payees)
         external
     {
@@ -121,14 +117,13 @@ contract ComputeEscrow is Clearing {
         emit Claimed(id, total - claimed, fee);
     }
 
-    /// @notice Pays the last voucher and refunds the rest: by the provider, or with its signed `Close`.
+    /// @inheritdoc IComputeEscrow
     function close(CloseItem calldata item) external {
         bytes4 fault = _close(leaseId(item.terms), item);
         if (fault != 0) _revert(fault);
     }
 
-    /// @notice Closes many; an item that fails is skipped, as in `openMany`.
-    /// @return faults For each item zero, or the selector of the error that it failed with.
+    /// @inheritdoc IComputeEscrow
     function closeMany(CloseItem[] calldata items) external returns (bytes4[] memory faults) {
         uint256 count = items.length;
         faults = new bytes4[](count);
@@ -142,16 +137,13 @@ contract ComputeEscrow is Clearing {
         }
     }
 
-    /// @notice The buyer stops the clock: at once it gets back what can no longer be earned; the rest waits for the provider's
-    /// last voucher, `closeDelay` at most.
+    /// @inheritdoc IComputeEscrow
     function requestClose(Terms calldata terms) external {
         if (msg.sender != terms.buyer) revert NotAllowed();
         _requestClose(leaseId(terms), terms);
     }
 
-    /// @notice The same by the buyer's signature, which may be lodged with a watcher beforehand.
-    /// @param maxRelayFee In nano-USD, as signed.
-    /// @param relayFee What the sender takes, in base units; the refund may pay it.
+    /// @inheritdoc IComputeEscrow
     function requestCloseFor(
         Terms calldata terms,
         uint64 nonce,
@@ -167,7 +159,7 @@ contract ComputeEscrow is Clearing {
         _payRelay(terms.buyer, relayFee, maxRelayFee);
     }
 
-    /// @notice Settles at what was claimed, by anyone, once the delay after the request or after the lease's end is over.
+    /// @inheritdoc IComputeEscrow
     function finalizeClose(Terms calldata terms) external {
         bytes32 id = leaseId(terms);
         (uint256 opened, uint256 stop, uint256 claimed) = _load(id);
@@ -183,14 +175,12 @@ contract ComputeEscrow is Clearing {
 
     // ------------------------------------------------------------------ cancelling
 
-    /// @notice Cancels the sender's bids whose nonce bits are in `mask` of `word`. Bits are set and never cleared.
+    /// @inheritdoc IComputeEscrow
     function cancelBids(uint64 word, uint256 mask) external {
         _cancelBids(msg.sender, word, mask);
     }
 
-    /// @notice The same by the owner's signature.
-    /// @param maxRelayFee In nano-USD, as signed.
-    /// @param relayFee What the sender takes, in base units.
+    /// @inheritdoc IComputeEscrow
     function cancelBidsFor(
         address owner,
         uint64 word,
@@ -211,18 +201,17 @@ contract ComputeEscrow is Clearing {
 
     // ------------------------------------------------------------------ views
 
-    /// @notice The EIP-712 digest of the terms: a lease's id.
+    /// @inheritdoc IComputeEscrow
     function leaseId(Terms calldata terms) public view returns (bytes32) {
         return _hashTypedData(Messages.hash(terms));
     }
 
-    /// @notice A lease as it stands: seconds of opening (zero if it is not open), seconds of the buyer's stop (zero if there is
-    /// none), and what was claimed.
+    /// @inheritdoc IComputeEscrow
     function leaseOf(bytes32 id) external view returns (uint256 opened, uint256 stop, uint256 claimed) {
         return _load(id);
     }
 
-    /// @notice What the terms lock. Wraps for terms that can't be opened, so ask only for others.
+    /// @inheritdoc IComputeEscrow
     function escrowOf(Terms calldata terms) public view returns (uint256) {
         return _toUnits(_cost(terms, terms.seconds_));
     }

@@ -3,8 +3,9 @@ pragma solidity 0.8.37;
 
 import {Bid, Clearance, Payee, Terms} from "./Messages.sol";
 
-/// @title What goes into the escrow's calls and comes out of them: items of batches, events, errors.
-/// @notice Amounts in events are in the token's base units.
+/// @title The escrow's calls, events and errors.
+/// @notice Arguments of direct calls, events and views are in the token's base units. What is signed (EIP-712) is in nano-USD,
+/// as in all of Mizan's messages, and is rounded down to base units once.
 interface IComputeEscrow {
     /// @notice One lease to open. `termsSignature` is the provider's, empty where the provider itself sends.
     struct OpenItem {
@@ -130,4 +131,192 @@ interface IComputeEscrow {
     error AlreadyRequested();
     /// @notice It is too early for this.
     error DelayNotOver();
+
+    // ------------------------------------------------------------------ money
+
+    /// @notice The separator under which all messages to this contract are signed.
+    function domainSeparator() external view returns (bytes32);
+
+    /// @notice Takes `amount` from the sender and credits what arrived: a token that charges a fee credits less.
+    function deposit(uint256 amount) external;
+
+    /// @notice Takes `amount` by ERC-3009 and credits `from`: the token checks the signature of `from`, which names this
+    /// contract as the only one that may use it, so anyone may send it.
+    function depositWithAuthorization(
+        address from,
+        uint256 amount,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external;
+
+    /// @notice Takes what `owner` signed a `Deposit` for, by anyone. A permit alone says nothing about crediting, and anyone
+    /// could front-run its amount; the Deposit fixes it. A permit that was used already left its allowance.
+    /// @param amount In nano-USD, as signed; the permit is for the base units of it.
+    function depositWithPermit(
+        address owner,
+        uint128 amount,
+        uint64 nonce,
+        uint64 deadline,
+        bytes calldata signature,
+        uint8 permitV,
+        bytes32 permitR,
+        bytes32 permitS
+    ) external;
+
+    /// @notice Pays `amount` of the sender's balance out to `to`. Nothing can block it but the token itself, and where the
+    /// token blocks one address another may be named.
+    function withdraw(uint256 amount, address to) external;
+
+    /// @notice Pays out to the owner itself by its signature, so that leaving needs no gas.
+    /// @param amount In nano-USD, as signed: what leaves the balance, the relay fee included.
+    /// @param maxRelayFee In nano-USD, as signed.
+    /// @param relayFee What the sender takes, in base units.
+    function withdrawFor(
+        address owner,
+        uint128 amount,
+        uint64 nonce,
+        uint64 deadline,
+        uint128 maxRelayFee,
+        bytes calldata signature,
+        uint256 relayFee
+    ) external;
+
+    /// @notice The stablecoin that is held.
+    function token() external view returns (address);
+
+    /// @notice What an account can withdraw or bid with.
+    function balanceOf(address owner) external view returns (uint256);
+
+    /// @notice Spent nonces of an account's relayed messages, as bits: word = nonce >> 8.
+    function actionBits(address owner, uint256 word) external view returns (uint256);
+
+    // ------------------------------------------------------------------ leases
+
+    /// @notice Opens one lease: sent by the provider, or with its signature of the terms. Legs of a group go through `openMany`.
+    function open(
+        Terms calldata terms,
+        Bid calldata bid,
+        bytes calldata termsSignature,
+        bytes calldata bidSignature,
+        Clearance calldata clearance,
+        bytes calldata clearanceSignature
+    ) external;
+
+    /// @notice Opens many. An item that fails is skipped, with its reason in `Skipped` and in the result, and never reverts the
+    /// others; consecutive items of one group stand or fall as one, and must cover the bid's nodes.
+    /// @param clearances One for each item; or none, and `batch` covers all.
+    /// @return faults For each item zero, or the selector of the error that it failed with.
+    function openMany(OpenItem[] calldata items, SignedClearance[] calldata clearances, BatchClearance calldata batch)
+        external
+        returns (bytes4[] memory faults);
+
+    /// @notice Credits the provider what a voucher adds, up to the bound. Anyone may send it; it never lowers what was claimed.
+    /// @param cumulative In nano-USD, as the meter signed it.
+    /// @param payees What `terms.payeesHash` hashes; empty where that is zero.
+    function claim(Terms calldata terms, uint128 cumulative, bytes calldata signature, Payee[] calldata payees) external;
+
+    /// @notice Pays the last voucher and refunds the rest: by the provider, or with its signed `Close`.
+    function close(CloseItem calldata item) external;
+
+    /// @notice Closes many; an item that fails is skipped, as in `openMany`.
+    /// @return faults For each item zero, or the selector of the error that it failed with.
+    function closeMany(CloseItem[] calldata items) external returns (bytes4[] memory faults);
+
+    /// @notice The buyer stops the clock: at once it gets back what can no longer be earned; the rest waits for the provider's
+    /// last voucher, `closeDelay` at most.
+    function requestClose(Terms calldata terms) external;
+
+    /// @notice The same by the buyer's signature, which may be lodged with a watcher beforehand.
+    /// @param maxRelayFee In nano-USD, as signed.
+    /// @param relayFee What the sender takes, in base units; the refund may pay it.
+    function requestCloseFor(
+        Terms calldata terms,
+        uint64 nonce,
+        uint64 deadline,
+        uint128 maxRelayFee,
+        bytes calldata signature,
+        uint256 relayFee
+    ) external;
+
+    /// @notice Settles at what was claimed, by anyone, once the delay after the request or after the lease's end is over.
+    function finalizeClose(Terms calldata terms) external;
+
+    /// @notice Cancels the sender's bids whose nonce bits are in `mask` of `word`. Bits are set and never cleared.
+    function cancelBids(uint64 word, uint256 mask) external;
+
+    /// @notice The same by the owner's signature.
+    /// @param maxRelayFee In nano-USD, as signed.
+    /// @param relayFee What the sender takes, in base units.
+    function cancelBidsFor(
+        address owner,
+        uint64 word,
+        uint256 mask,
+        uint64 nonce,
+        uint64 deadline,
+        uint128 maxRelayFee,
+        bytes calldata signature,
+        uint256 relayFee
+    ) external;
+
+    /// @notice The EIP-712 digest of the terms: a lease's id.
+    function leaseId(Terms calldata terms) external view returns (bytes32);
+
+    /// @notice A lease as it stands: seconds of opening (zero if it is not open), seconds of the buyer's stop (zero if there is
+    /// none), and what was claimed.
+    function leaseOf(bytes32 id) external view returns (uint256 opened, uint256 stop, uint256 claimed);
+
+    /// @notice What the terms lock. Wraps for terms that can't be opened, so ask only for others.
+    function escrowOf(Terms calldata terms) external view returns (uint256);
+
+    /// @notice A lease's nodes at most: bounds the words of its nonce bits.
+    function MAX_NODES() external view returns (uint256);
+
+    /// @notice How long before its start a lease can be opened.
+    function OPEN_AHEAD() external view returns (uint256);
+
+    /// @notice Who is credited the fees.
+    function feeTo() external view returns (address);
+
+    /// @notice How long a provider has, after a request to close or the lease's end, to bring its last voucher.
+    function closeDelay() external view returns (uint256);
+
+    /// @notice Spent or cancelled nonce bits of an account's bids: word = nonce >> 8.
+    function bidBits(address owner, uint256 word) external view returns (uint256);
+
+    // ------------------------------------------------------------------ the guardian
+
+    /// @notice Stops or resumes the opening of leases, and nothing else.
+    function setPaused(bool paused_) external;
+
+    /// @notice Takes the clearance key's power away at once. A key that waits still may take over in its time, so that one
+    /// which was proposed long ago is a spare.
+    function revokeClearanceKey() external;
+
+    /// @notice Names the next key, which may take over in 48 hours; zero for none.
+    function proposeClearanceKey(address key) external;
+
+    /// @notice Puts the waiting key in force once its time has come.
+    function acceptClearanceKey() external;
+
+    /// @notice How long a new clearance key waits.
+    function KEY_DELAY() external view returns (uint256);
+
+    /// @notice Who may pause opening and revoke the clearance key.
+    function guardian() external view returns (address);
+
+    /// @notice The key that signs clearances; zero while revoked.
+    function clearanceKey() external view returns (address);
+
+    /// @notice Whether opening is stopped.
+    function paused() external view returns (bool);
+
+    /// @notice The key that waits to become the clearance key.
+    function nextClearanceKey() external view returns (address);
+
+    /// @notice From when it may, in seconds since 1970.
+    function nextClearanceKeyFrom() external view returns (uint256);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ComputeEscrow} from "../src/ComputeEscrow.sol";
+import {IComputeEscrow} from "../src/IComputeEscrow.sol";
 import {TestToken} from "./Tokens.sol";
 
 /// @dev A wallet that is a contract: EIP-1271 says yes to what its key signed.
@@ -55,12 +55,12 @@ contract YesMan {
 
 /// @dev Tries to get in again while the token calls it back.
 contract Reentrant {
-    ComputeEscrow private immutable ESCROW;
+    IComputeEscrow private immutable ESCROW;
     bytes private again;
     bool public tried;
     bool public succeeded;
 
-    constructor(ComputeEscrow escrow) {
+    constructor(IComputeEscrow escrow) {
         ESCROW = escrow;
     }
 

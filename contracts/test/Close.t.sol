@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ComputeEscrow} from "../src/ComputeEscrow.sol";
 import {IComputeEscrow} from "../src/IComputeEscrow.sol";
 import {Bid, Payee, Terms} from "../src/Messages.sol";
 import {Harness} from "./Harness.sol";
@@ -135,7 +134,7 @@ contract CloseTest is Harness {
         bytes memory voucher = signVoucher(METER_KEY, id, 1e9);
         isFault(tryClaim(second, 1e9, voucher), IComputeEscrow.VoucherNotSigned.selector);
 
-        ComputeEscrow first = escrow;
+        IComputeEscrow first = escrow;
         useToken(token);
         fund(buyer, 100 * UNIT);
         warpTo(now_ - 1000);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ComputeEscrow} from "../src/ComputeEscrow.sol";
 import {IComputeEscrow} from "../src/IComputeEscrow.sol";
 import {Bid, Clearance, Messages, Payee, Terms} from "../src/Messages.sol";
 import {TestToken} from "./Tokens.sol";
@@ -25,7 +24,7 @@ abstract contract Harness {
     uint128 internal constant RATE = 694_444; // nano-USD a unit-second: $2.50 an hour
 
     TestToken internal token;
-    ComputeEscrow internal escrow;
+    IComputeEscrow internal escrow;
     address internal buyer = vm.addr(BUYER_KEY);
     address internal provider = vm.addr(PROVIDER_KEY);
     address internal meter = vm.addr(METER_KEY);
@@ -51,7 +50,7 @@ abstract contract Harness {
     /// @dev From the artifact: with `new`, the compiler would make the contract anew within each test contract.
     function deploy(address token_, address feeTo_, address guardian_, address key, uint256 delay)
         internal
-        returns (ComputeEscrow created, bytes4 fault)
+        returns (IComputeEscrow created, bytes4 fault)
     {
         bytes memory code = vm.getCode("ComputeEscrow.sol:ComputeEscrow");
         code = abi.encodePacked(code, abi.encode(token_, feeTo_, guardian_, key, delay));

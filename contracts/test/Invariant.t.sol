@@ -31,11 +31,11 @@ contract World is Harness {
     }
 
     /// @dev Everybody buys and provides; one of them is credited the fees too.
-    function _key(uint256 i) private view returns (uint256) {
+    function _key(uint256 i) private pure returns (uint256) {
         return [BUYER_KEY, PROVIDER_KEY, RELAYER_KEY, STRANGER_KEY][i % PARTIES];
     }
 
-    function party(uint256 i) public view returns (address) {
+    function party(uint256 i) public pure returns (address) {
         return vm.addr(_key(i));
     }
 
@@ -229,7 +229,7 @@ contract World is Harness {
     }
 
     /// @dev Every buyer leaves without its providers, in the worst of circumstances; then everybody takes the money out.
-    function leave() external {
+    function everybodyLeaves() external {
         vm.prank(guardian);
         escrow.setPaused(true);
         vm.prank(guardian);
@@ -307,6 +307,6 @@ contract InvariantTest is Harness {
 
     /// @dev Runs once, when a sequence is over.
     function afterInvariant() public {
-        world.leave();
+        world.everybodyLeaves();
     }
 }
