@@ -28,7 +28,7 @@ std::string note_of(const json::value& lease) {
   const auto code = member_or<std::optional<int64_t>>(lease, "exitCode");
   if (!lease_is_over(lease)) return reason;
   const bool ran = member_or<uint64_t>(lease, "openedAtMs") != 0;
-  return code && ran ? fmt::format("{}, exit code {}", reason, *code) : reason;
+  return code && ran && *code >= 0 ? fmt::format("{}, exit code {}", reason, *code) : reason;
 }
 
 // A lease a row, newest first, then the orders that no lease of the exchange names.

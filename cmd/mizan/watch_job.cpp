@@ -95,7 +95,7 @@ std::string describe_end(const Terminal& terminal, const json::value& lease) {
     return format_usd(Money{member_or<u128>(lease, name)});
   };
   std::string end = reason.empty() ? state : reason;
-  if (exit_code) end += fmt::format(", exit code {}", *exit_code);
+  if (exit_code && *exit_code >= 0) end += fmt::format(", exit code {}", *exit_code);
   const bool well = exit_code && *exit_code == 0 && state == "settled";
   return render_pairs(
       terminal, {{"ended", {end, well ? Style::green : Style::red}},
@@ -108,10 +108,10 @@ std::string describe_end(const Terminal& terminal, const json::value& lease) {
 int exit_code_of(const json::value& lease) {
   const auto code = member_or<std::optional<int64_t>>(lease, "exitCode");
   const bool ran = member_or<uint64_t>(lease, "openedAtMs") != 0;
-  if (!ran || !code) return kExitFailed;
+  if (!ran || !code || *code < 0) return kExitFailed;
   const auto state = member_or<std::string>(lease, "state");
   if (state != "settled" && *code == 0) return kExitFailed;
-  return static_cast<int>(std::clamp<int64_t>(*code, 0, 255));
+  return static_cast<int>(std::min<int64_t>(*code, 255));
 }
 
 }  // namespace mizan::cli

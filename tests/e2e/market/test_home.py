@@ -110,11 +110,13 @@ class Home(unittest.TestCase):
         self.assertEqual(process.returncode, 0)
 
     def test_sbatch_script(self):
-        script = self.market.folder / "job.sh"
+        folder = self.market.folder / "slurm"  # a script takes the folder it starts in along
+        folder.mkdir()
+        script = folder / "job.sh"
         script.write_text("#!/bin/bash\n#SBATCH --job-name=from-slurm\n#SBATCH --cpus-per-task=1\n"
                           "#SBATCH --mem=1G\n#SBATCH --time=00:01:00\necho slurm $MIZAN_JOB_NAME\n"
                           "exit 4\n")
-        done = self.market.mizan("buyer", "run", "-y", script, check=False)
+        done = self.market.mizan("buyer", "run", "-y", script, check=False, cwd=folder)
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("slurm", done.stdout)
 
