@@ -130,7 +130,8 @@ void add_policy(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
 
   CLI::App* judge = policy->add_subcommand("check", "Judge one case or an array of cases");
-  judge->add_option("file", options->file, "The case file (JSON; docs/POLICY.md has the format)")->required();
+  judge->add_option("file", options->file, "The case file (JSON; docs/POLICY.md has the format)")
+      ->required();
   add_rules_option(*judge, *options);
   judge->add_flag("--pending", options->pending, "Also law that is pending or not enforced");
   judge->add_option("--lang", options->language, "The language of the sentences")

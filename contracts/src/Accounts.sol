@@ -33,8 +33,6 @@ interface IToken {
 }
 
 /// @title Balances: money in, money out, and what owners let others send for them.
-/// @notice Arguments of direct calls, events and views are in the token's base units. What is signed (EIP-712) is in
-/// nano-USD, as in all of Mizan's messages, and is rounded down to base units once.
 abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IComputeEscrow
     address public immutable token;
@@ -65,7 +63,7 @@ abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
         return false;
     }
 
-    /// @notice The separator under which all messages to this contract are signed.
+    /// @inheritdoc IComputeEscrow
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparator();
     }
@@ -195,8 +193,8 @@ abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
         actionBits[owner][nonce >> 8] = bits | bit;
     }
 
-    /// @dev Rounds down, in favour of the payer. Money has 128 bits, so it can't wrap; and DIVIDE is not zero, which the
-    /// compiler would check each time.
+    /// @dev Rounds down, in favour of the payer. Money has 128 bits, so it can't wrap; and DIVIDE is not zero, which
+    /// the compiler would check each time.
     function _toUnits(uint256 nano) internal view returns (uint256 units) {
         (uint256 multiply, uint256 divide) = (MULTIPLY, DIVIDE);
         assembly ("memory-safe") {

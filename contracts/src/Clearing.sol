@@ -7,8 +7,8 @@ import {Clearance, Messages} from "./Messages.sol";
 import {Signatures} from "./Signatures.sol";
 
 /// @title The exchange's clearance of leases, and the guardian's answer to a stolen clearance key.
-/// @notice The guardian can stop opening and take the key's power away at once, and put another key in force after 48 hours.
-/// It can do nothing else, and never touches money.
+/// @notice The guardian can stop opening and take the key's power away at once, and put another key in force after 48
+/// hours. It can do nothing else, and never touches money.
 abstract contract Clearing is Accounts {
     /// @inheritdoc IComputeEscrow
     uint256 public constant KEY_DELAY = 48 hours;

@@ -9,9 +9,9 @@ import {Signatures} from "./Signatures.sol";
 
 /// @title Escrow for rented compute.
 /// @notice Holds buyers' stablecoin; opens a lease only with the buyer's bid, the provider's consent and the exchange's
-/// clearance; pays a provider by vouchers of the lease's meter, never above rate x units x elapsed time; and lets either side
-/// leave without the other. Nobody owns it and nothing in it can be changed. docs/CONTRACT.md draws the states and says what
-/// this can't do.
+/// clearance; pays a provider by vouchers of the lease's meter, never above rate x units x elapsed time; and lets
+/// either side leave without the other. Nobody owns it and nothing in it can be changed. docs/CONTRACT.md draws the
+/// states and says what this can't do.
 contract ComputeEscrow is Clearing {
     uint256 private constant BPS = 10_000;
     uint256 private constant MAX_PAYEES = 8;
@@ -27,8 +27,8 @@ contract ComputeEscrow is Clearing {
 
     /// @inheritdoc IComputeEscrow
     mapping(address owner => mapping(uint256 word => uint256)) public bidBits;
-    // Seconds of opening (40 bits), seconds of the buyer's stop (40 bits, 0 before), 48 bits of nothing, base units paid out
-    // so far with their fee (128 bits). Zero: not open.
+    // Seconds of opening (40 bits), seconds of the buyer's stop (40 bits, 0 before), 48 bits of nothing, base units
+    // paid out so far with their fee (128 bits). Zero: not open.
     mapping(bytes32 lease => uint256) private _leases;
 
     /// @param token_ An ERC-20 of 6 to 18 decimals, worth a dollar.
@@ -261,7 +261,8 @@ contract ComputeEscrow is Clearing {
         return _open(key, id, item.terms, item.bid, item.termsSignature, item.bidSignature);
     }
 
-    /// @dev Checks everything but the clearance, then takes the bits and the money; emits nothing, so that a group can be undone.
+    /// @dev Checks everything but the clearance, then takes the bits and the money; emits nothing, so that a group can
+    /// be undone.
     function _open(
         address key,
         bytes32 id,
@@ -294,8 +295,8 @@ contract ComputeEscrow is Clearing {
         _leases[id] = block.timestamp;
     }
 
-    /// @dev Terms within the bid, and both in time. The widths are checked first, so that no sum or product wraps. One condition
-    /// a line costs less than the same conditions in one.
+    /// @dev Terms within the bid, and both in time. The widths are checked first, so that no sum or product wraps. One
+    /// condition a line costs less than the same conditions in one.
     function _termsFault(address key, address buyer, Terms calldata terms, Bid calldata bid)
         private
         view
@@ -401,7 +402,8 @@ contract ComputeEscrow is Clearing {
         }
     }
 
-    /// @dev Whether the legs are all of the same bid and as many nodes as it has. No node counts twice: it spends its bit.
+    /// @dev Whether the legs are all of the same bid and as many nodes as it has. No node counts twice: it spends its
+    /// bit.
     function _isWhole(OpenItem[] calldata items, uint256 begin, uint256 end) private pure returns (bool) {
         Bid calldata bid = items[begin].bid;
         bytes32 hash = Messages.hash(bid);
@@ -494,7 +496,8 @@ contract ComputeEscrow is Clearing {
         }
     }
 
-    /// @dev The bound: min(voucher, rate x units x elapsed), which is never above the escrow; never below what was claimed.
+    /// @dev The bound: min(voucher, rate x units x elapsed), which is never above the escrow; never below what was
+    /// claimed.
     function _payable(Terms calldata terms, uint256 opened, uint256 stop, uint256 claimed, uint256 cumulative)
         private
         view
@@ -505,7 +508,8 @@ contract ComputeEscrow is Clearing {
         return total > claimed ? total : claimed;
     }
 
-    /// @dev What is held for the lease, claims included: all of the escrow, or after a request what could be earned until then.
+    /// @dev What is held for the lease, claims included: all of the escrow, or after a request what could be earned
+    /// until then.
     function _locked(Terms calldata terms, uint256 opened, uint256 stop, uint256 claimed)
         private
         view
@@ -534,8 +538,8 @@ contract ComputeEscrow is Clearing {
         }
     }
 
-    /// @dev Credits fee and shares of what lies between two totals. Each is the floor of its part of the whole total, so that it
-    /// does not matter in how many claims it came; the last payee has what rounding leaves.
+    /// @dev Credits fee and shares of what lies between two totals. Each is the floor of its part of the whole total,
+    /// so that it does not matter in how many claims it came; the last payee has what rounding leaves.
     function _pay(Terms calldata terms, uint256 before, uint256 total, Payee[] calldata payees)
         private
         returns (uint256 fee)

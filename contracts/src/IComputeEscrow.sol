@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {Bid, Clearance, Payee, Terms} from "./Messages.sol";
 
 /// @title The escrow's calls, events and errors.
-/// @notice Arguments of direct calls, events and views are in the token's base units. What is signed (EIP-712) is in nano-USD,
-/// as in all of Mizan's messages, and is rounded down to base units once.
+/// @notice Arguments of direct calls, events and views are in the token's base units. What is signed (EIP-712) is in
+/// nano-USD, as in all of Mizan's messages, and is rounded down to base units once.
 interface IComputeEscrow {
     /// @notice One lease to open. `termsSignature` is the provider's, empty where the provider itself sends.
     struct OpenItem {
@@ -28,10 +28,10 @@ interface IComputeEscrow {
         bytes signature;
     }
 
-    /// @notice One lease to close. `cumulative` and `voucherSignature` are a voucher; an empty signature settles at what was
-    /// claimed. `minPaid`, in nano-USD, is the least that the provider must have got from this lease, fees apart; with
-    /// `closeSignature` it is the provider's `Close`, which is empty where the provider itself sends. `payees` is what
-    /// `terms.payeesHash` hashes; empty where that is zero.
+    /// @notice One lease to close. `cumulative` and `voucherSignature` are a voucher; an empty signature settles at
+    /// what was claimed. `minPaid`, in nano-USD, is the least that the provider must have got from this lease, fees
+    /// apart; with `closeSignature` it is the provider's `Close`, which is empty where the provider itself sends.
+    /// `payees` is what `terms.payeesHash` hashes; empty where that is zero.
     struct CloseItem {
         Terms terms;
         uint128 cumulative;
@@ -55,8 +55,8 @@ interface IComputeEscrow {
     event Claimed(bytes32 indexed lease, uint256 amount, uint256 fee);
     /// @notice The clock stands at `stop`; `refunded` went back to the buyer's balance.
     event CloseRequested(bytes32 indexed lease, uint256 stop, uint256 refunded);
-    /// @notice The lease is over: `amount` went to the provider now, of which `fee` to the fee account, and `refunded` to the
-    /// buyer. Nothing is locked for it any more.
+    /// @notice The lease is over: `amount` went to the provider now, of which `fee` to the fee account, and `refunded`
+    /// to the buyer. Nothing is locked for it any more.
     event Closed(bytes32 indexed lease, uint256 amount, uint256 fee, uint256 refunded);
     /// @notice An item of a batch was left out because of the error `reason`.
     event Skipped(bytes32 indexed lease, bytes4 reason);
@@ -140,8 +140,8 @@ interface IComputeEscrow {
     /// @notice Takes `amount` from the sender and credits what arrived: a token that charges a fee credits less.
     function deposit(uint256 amount) external;
 
-    /// @notice Takes `amount` by ERC-3009 and credits `from`: the token checks the signature of `from`, which names this
-    /// contract as the only one that may use it, so anyone may send it.
+    /// @notice Takes `amount` by ERC-3009 and credits `from`: the token checks the signature of `from`, which names
+    /// this contract as the only one that may use it, so anyone may send it.
     function depositWithAuthorization(
         address from,
         uint256 amount,
@@ -153,8 +153,8 @@ interface IComputeEscrow {
         bytes32 s
     ) external;
 
-    /// @notice Takes what `owner` signed a `Deposit` for, by anyone. A permit alone says nothing about crediting, and anyone
-    /// could front-run its amount; the Deposit fixes it. A permit that was used already left its allowance.
+    /// @notice Takes what `owner` signed a `Deposit` for, by anyone. A permit alone says nothing about crediting, and
+    /// anyone could front-run its amount; the Deposit fixes it. A permit that was used already left its allowance.
     /// @param amount In nano-USD, as signed; the permit is for the base units of it.
     function depositWithPermit(
         address owner,
@@ -167,8 +167,8 @@ interface IComputeEscrow {
         bytes32 permitS
     ) external;
 
-    /// @notice Pays `amount` of the sender's balance out to `to`. Nothing can block it but the token itself, and where the
-    /// token blocks one address another may be named.
+    /// @notice Pays `amount` of the sender's balance out to `to`. Nothing can block it but the token itself, and where
+    /// the token blocks one address another may be named.
     function withdraw(uint256 amount, address to) external;
 
     /// @notice Pays out to the owner itself by its signature, so that leaving needs no gas.
@@ -196,7 +196,8 @@ interface IComputeEscrow {
 
     // ------------------------------------------------------------------ leases
 
-    /// @notice Opens one lease: sent by the provider, or with its signature of the terms. Legs of a group go through `openMany`.
+    /// @notice Opens one lease: sent by the provider, or with its signature of the terms. Legs of a group go through
+    /// `openMany`.
     function open(
         Terms calldata terms,
         Bid calldata bid,
@@ -206,16 +207,16 @@ interface IComputeEscrow {
         bytes calldata clearanceSignature
     ) external;
 
-    /// @notice Opens many. An item that fails is skipped, with its reason in `Skipped` and in the result, and never reverts the
-    /// others; consecutive items of one group stand or fall as one, and must cover the bid's nodes.
+    /// @notice Opens many. An item that fails is skipped, with its reason in `Skipped` and in the result, and never
+    /// reverts the others; consecutive items of one group stand or fall as one, and must cover the bid's nodes.
     /// @param clearances One for each item; or none, and `batch` covers all.
     /// @return faults For each item zero, or the selector of the error that it failed with.
     function openMany(OpenItem[] calldata items, SignedClearance[] calldata clearances, BatchClearance calldata batch)
         external
         returns (bytes4[] memory faults);
 
-    /// @notice Credits the provider what a voucher adds, up to the bound. Anyone may send it; it never lowers what was claimed.
-    /// @param cumulative In nano-USD, as the meter signed it.
+    /// @notice Credits the provider what a voucher adds, up to the bound. Anyone may send it; it never lowers what was
+    /// claimed. @param cumulative In nano-USD, as the meter signed it.
     /// @param payees What `terms.payeesHash` hashes; empty where that is zero.
     function claim(Terms calldata terms, uint128 cumulative, bytes calldata signature, Payee[] calldata payees) external;
 
@@ -226,8 +227,8 @@ interface IComputeEscrow {
     /// @return faults For each item zero, or the selector of the error that it failed with.
     function closeMany(CloseItem[] calldata items) external returns (bytes4[] memory faults);
 
-    /// @notice The buyer stops the clock: at once it gets back what can no longer be earned; the rest waits for the provider's
-    /// last voucher, `closeDelay` at most.
+    /// @notice The buyer stops the clock: at once it gets back what can no longer be earned; the rest waits for the
+    /// provider's last voucher, `closeDelay` at most.
     function requestClose(Terms calldata terms) external;
 
     /// @notice The same by the buyer's signature, which may be lodged with a watcher beforehand.
@@ -242,7 +243,8 @@ interface IComputeEscrow {
         uint256 relayFee
     ) external;
 
-    /// @notice Settles at what was claimed, by anyone, once the delay after the request or after the lease's end is over.
+    /// @notice Settles at what was claimed, by anyone, once the delay after the request or after the lease's end is
+    /// over.
     function finalizeClose(Terms calldata terms) external;
 
     /// @notice Cancels the sender's bids whose nonce bits are in `mask` of `word`. Bits are set and never cleared.
@@ -265,8 +267,8 @@ interface IComputeEscrow {
     /// @notice The EIP-712 digest of the terms: a lease's id.
     function leaseId(Terms calldata terms) external view returns (bytes32);
 
-    /// @notice A lease as it stands: seconds of opening (zero if it is not open), seconds of the buyer's stop (zero if there is
-    /// none), and what was claimed.
+    /// @notice A lease as it stands: seconds of opening (zero if it is not open), seconds of the buyer's stop (zero if
+    /// there is none), and what was claimed.
     function leaseOf(bytes32 id) external view returns (uint256 opened, uint256 stop, uint256 claimed);
 
     /// @notice What the terms lock. Wraps for terms that can't be opened, so ask only for others.
@@ -292,8 +294,8 @@ interface IComputeEscrow {
     /// @notice Stops or resumes the opening of leases, and nothing else.
     function setPaused(bool paused_) external;
 
-    /// @notice Takes the clearance key's power away at once. A key that waits still may take over in its time, so that one
-    /// which was proposed long ago is a spare.
+    /// @notice Takes the clearance key's power away at once. A key that waits still may take over in its time, so that
+    /// one which was proposed long ago is a spare.
     function revokeClearanceKey() external;
 
     /// @notice Names the next key, which may take over in 48 hours; zero for none.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-// The signed messages that the escrow reads, field for field those of protocol/eip712.json. Numbers are full words here:
-// the encoding is the same, and `fit` checks all widths at once for a fraction of the gas that the compiler's checks of
+// The signed messages that the escrow reads, field for field those of protocol/eip712.json. Numbers are full words
+// here: the encoding is the same, and `fit` checks all widths at once for a fraction of the gas that the compiler's
+// checks of
 // each read cost.
 
-/// @notice What a buyer consents to; anything outside it can't be opened. A bid owns `nodes` nonce bits from `nonce` on.
+/// @notice What a buyer consents to; anything outside it can't be opened. A bid owns `nodes` nonce bits from `nonce`
+/// on.
 struct Bid {
     address buyer;
     address meter;
@@ -81,8 +83,8 @@ library Messages {
     );
     bytes32 internal constant DEPOSIT = keccak256("Deposit(address owner,uint128 amount,uint64 nonce,uint64 deadline)");
 
-    /// @dev Whether every number has the width that its type says. Addresses are checked where they are read. A bid's numbers
-    /// are limits that terms are held against, so theirs need no check.
+    /// @dev Whether every number has the width that its type says. Addresses are checked where they are read. A bid's
+    /// numbers are limits that terms are held against, so theirs need no check.
     function fit(Terms calldata terms) internal pure returns (bool) {
         return (terms.rate >> 128 | terms.unitsPerNode >> 32 | terms.seconds_ >> 64 | terms.start >> 64 | terms.grace
                     >> 64 | terms.feeBps >> 16 | terms.bidNonce >> 64 | terms.firstNode >> 32 | terms.nodeCount >> 32)

@@ -9,15 +9,16 @@ library Signatures {
     uint256 private constant GAS_1271 = 100_000;
     bytes4 private constant IS_VALID_SIGNATURE = 0x1626ba7e; // isValidSignature(bytes32,bytes)
 
-    /// @dev By key first, since an account with code (EIP-7702) still signs plainly; then EIP-1271 by a static call with
-    /// bounded gas of which 32 bytes are read, so that a hostile signer can neither burn a batch nor flood it.
+    /// @dev By key first, since an account with code (EIP-7702) still signs plainly; then EIP-1271 by a static call
+    /// with bounded gas of which 32 bytes are read, so that a hostile signer can neither burn a batch nor flood it.
     function isSignedBy(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
         if (isSignedByKey(signer, digest, signature)) return true;
         return signer.code.length != 0 && _isAcceptedBy(signer, digest, signature);
     }
 
-    /// @dev By a plain key, which is not zero: 65 bytes r, s, v; s in the lower half; the precompile itself takes no v but 27
-    /// and 28, and returns nothing for what no key signed. In assembly, since slices of calldata check their bounds again.
+    /// @dev By a plain key, which is not zero: 65 bytes r, s, v; s in the lower half; the precompile itself takes no v
+    /// but 27 and 28, and returns nothing for what no key signed. In assembly, since slices of calldata check their
+    /// bounds again.
     function isSignedByKey(address key, bytes32 digest, bytes calldata signature) internal view returns (bool signed) {
         if (signature.length != 65 || key == address(0)) return false;
         assembly ("memory-safe") {

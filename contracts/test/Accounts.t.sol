@@ -50,7 +50,8 @@ contract AccountsTest is Harness {
         escrow.depositWithAuthorization(buyer, 7 * UNIT, now_ - 1, now_ + 60, "a", s.v, s.r, s.s);
     }
 
-    /// @dev A stranger can neither change the amount or the owner nor spend it at the token, which would strand the money.
+    /// @dev A stranger can neither change the amount or the owner nor spend it at the token, which would strand the
+    /// money.
     function test_authorization_can_not_be_front_run() public {
         token.mint(buyer, 7 * UNIT);
         Signature memory s = _authorization(7 * UNIT, "a");

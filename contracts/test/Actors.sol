@@ -53,6 +53,16 @@ contract YesMan {
     }
 }
 
+/// @dev Tries to do something when it is asked for a signature.
+contract Meddler {
+    uint256 public asked;
+
+    function isValidSignature(bytes32, bytes calldata) external returns (bytes4) {
+        ++asked;
+        return 0x1626ba7e;
+    }
+}
+
 /// @dev Tries to get in again while the token calls it back.
 contract Reentrant {
     IComputeEscrow private immutable ESCROW;

@@ -59,6 +59,8 @@ contract CloseTest is Harness {
         isFault(tryClose(buyer, item), IComputeEscrow.CloseNotSigned.selector);
         item.closeSignature = signClose(STRANGER_KEY, id, 0);
         isFault(tryClose(buyer, item), IComputeEscrow.CloseNotSigned.selector);
+        item.closeSignature = signClose(PROVIDER_KEY, keccak256("another lease"), 0);
+        isFault(tryClose(buyer, item), IComputeEscrow.CloseNotSigned.selector);
         item.minPaid = uint128((net + 1) * NANO);
         item.closeSignature = signClose(PROVIDER_KEY, id, item.minPaid);
         isFault(tryClose(buyer, item), IComputeEscrow.BelowMinPaid.selector);
@@ -234,7 +236,8 @@ contract CloseTest is Harness {
         vm.assertEq(_claimed(id), total);
     }
 
-    /// @dev The known faults: a refund that drops the pending part, and a finished withdrawal that kills unclaimed vouchers.
+    /// @dev The known faults: a refund that drops the pending part, and a finished withdrawal that kills unclaimed
+    /// vouchers.
     function test_provider_is_paid_within_the_delay() public {
         (Terms memory terms, bytes32 id) = _openFor1000();
         isFault(claim(terms, costOf(terms, 300)), 0);

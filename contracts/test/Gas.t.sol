@@ -5,8 +5,9 @@ import {IComputeEscrow} from "../src/IComputeEscrow.sol";
 import {Bid, Terms} from "../src/Messages.sol";
 import {Harness} from "./Harness.sol";
 
-/// @dev Whole transactions (forge's isolation: 21,000 and the calldata are in), real signatures, steady state: balances and fee
-/// account are not zero, the nonce word has been used. The limits are those of the design; the snapshot holds the figures.
+/// @dev Whole transactions (forge's isolation: 21,000 and the calldata are in), real signatures, steady state: balances
+/// and fee account are not zero, the nonce word has been used. The limits are those of the design; the snapshot holds
+/// the figures.
 contract GasTest is Harness {
     uint256 private constant MANY = 20;
 

@@ -55,8 +55,8 @@ contract GuardianTest is Harness {
         isFault(_tryOpen(1, CLEARANCE_KEY), 0);
     }
 
-    /// @dev A thief clears what it likes, but opens nothing without a bid and a provider; revoking ends it at once, for the
-    /// clearances that it signed before too; the next key waits 48 hours.
+    /// @dev A thief clears what it likes, but opens nothing without a bid and a provider; revoking ends it at once, for
+    /// the clearances that it signed before too; the next key waits 48 hours.
     function test_stolen_clearance_key() public {
         Bid memory bid = aBid();
         Terms memory terms = termsOf(bid);

@@ -6,8 +6,8 @@ import {Bid, Clearance, Messages, Payee, Terms} from "../src/Messages.sol";
 import {TestToken} from "./Tokens.sol";
 import {Vm} from "./Vm.sol";
 
-/// @dev A world of one escrow, one token, buyers, providers, a meter and the exchange's key; and the signing of messages. Via-IR
-/// may move `block.timestamp` over a warp, so the tests keep their own clock.
+/// @dev A world of one escrow, one token, buyers, providers, a meter and the exchange's key; and the signing of
+/// messages. Via-IR may move `block.timestamp` over a warp, so the tests keep their own clock.
 abstract contract Harness {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 

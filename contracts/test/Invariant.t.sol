@@ -228,7 +228,8 @@ contract World is Harness {
         }
     }
 
-    /// @dev Every buyer leaves without its providers, in the worst of circumstances; then everybody takes the money out.
+    /// @dev Every buyer leaves without its providers, in the worst of circumstances; then everybody takes the money
+    /// out.
     function everybodyLeaves() external {
         vm.prank(guardian);
         escrow.setPaused(true);

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IComputeEscrow} from "../src/IComputeEscrow.sol";
 import {Bid, Terms} from "../src/Messages.sol";
-import {ShortAnswer, Wallet, YesMan} from "./Actors.sol";
+import {Meddler, ShortAnswer, Wallet, YesMan} from "./Actors.sol";
 import {Harness} from "./Harness.sol";
 import {TestToken} from "./Tokens.sol";
 
@@ -130,6 +130,16 @@ contract OpenTest is Harness {
         Bid memory bid = aBid();
         bid.buyer = wallet;
         isFault(tryOpen(provider, termsOf(bid), bid), IComputeEscrow.BidNotSigned.selector);
+    }
+
+    /// @dev The known fault of callbacks that the caller chooses: a party's code is asked in a static call alone.
+    function test_party_s_code_can_not_act() public {
+        address meddler = address(new Meddler());
+        fund(meddler, 100 * UNIT);
+        Bid memory bid = aBid();
+        bid.buyer = meddler;
+        isFault(tryOpen(provider, termsOf(bid), bid), IComputeEscrow.BidNotSigned.selector);
+        vm.assertEq(Meddler(meddler).asked(), 0);
     }
 
     /// @dev Meter and clearance keys are plain keys: code that says yes signs neither.
@@ -418,8 +428,8 @@ contract OpenTest is Harness {
 
     // ------------------------------------------------------------------ griefing
 
-    /// @dev Between the exchange's check and the chain a buyer can spoil the opening; it costs the provider nothing but gas,
-    /// since work starts only after the lease is open.
+    /// @dev Between the exchange's check and the chain a buyer can spoil the opening; it costs the provider nothing but
+    /// gas, since work starts only after the lease is open.
     function test_withdraw_just_before_opening() public {
         vm.prank(buyer);
         escrow.withdraw(10_000 * UNIT, buyer);

@@ -3,7 +3,6 @@
 // page's table.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -23,9 +22,7 @@ const BUYER = 0xb0bn, PROVIDER = 0xa11cen, METER = 0x3e7e2n, CLEARANCE = 0xc1ea2
 const START = 1_800_000_000n, UNIT = 1_000_000n, RATE = 694_444n, MANY = 20;
 
 function startAnvil() {
-  const require = createRequire(import.meta.url);
-  const native = `@foundry-rs/anvil-${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`;
-  const binary = join(dirname(require.resolve(`${native}/package.json`)), "bin", "anvil");
+  const binary = join(root, "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
   const args = ["--port", "0", "--timestamp", String(START - 1000n), "--hardfork", "cancun", "--gas-limit", "60000000"];
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
   process.on("exit", () => child.kill());
