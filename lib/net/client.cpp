@@ -7,6 +7,7 @@
 #include <boost/beast/http.hpp>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,6 +87,10 @@ struct Client::Impl {
 };
 
 asio::awaitable<Result<void>> Client::Impl::connect() {
+  // The server may have closed the connection, or said something that nobody asked for.
+  char byte = 0;
+  if (stream && ::recv(stream->socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+    stream.reset();
   reused = stream.has_value();
   if (stream) co_return Result<void>{};
   error_code ec;
