@@ -89,12 +89,17 @@ Result<void> LogStore::sync(const LeaseId& lease) {
   return sync_folder(folder_);
 }
 
-void LogStore::expire(uint64_t before_seconds) {
+void LogStore::expire(uint64_t before_seconds, const std::function<bool(const LeaseId&)>& keep) {
   std::error_code error;
   for (const auto& item : fs::directory_iterator(folder_, error)) {
     struct stat info {};
     if (::stat(item.path().c_str(), &info) != 0) continue;
-    if (static_cast<uint64_t>(info.st_mtim.tv_sec) < before_seconds) fs::remove(item.path(), error);
+    const auto lease = parse_fixed<LeaseId>(item.path().stem().string());
+    if (!lease || static_cast<uint64_t>(info.st_mtim.tv_sec) >= before_seconds || keep(*lease))
+      continue;
+    fs::remove(item.path(), error);
+    const std::lock_guard lock(mutex_);
+    entries_.erase(*lease);
   }
 }
 

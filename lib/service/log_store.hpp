@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,8 +27,9 @@ class LogStore {
   Result<std::string> read(const LeaseId& lease, uint64_t offset, size_t bytes_max) const;
   Result<void> sync(const LeaseId& lease);
   std::filesystem::path file(const LeaseId& lease) const;
-  /// Removes the logs that were last written before `seconds` (since 1970).
-  void expire(uint64_t before_seconds);
+  /// Removes the logs that were last written before `before_seconds` (since 1970), but for those
+  /// that `keep` holds on to.
+  void expire(uint64_t before_seconds, const std::function<bool(const LeaseId&)>& keep);
 
  private:
   struct Entry {

@@ -4,7 +4,7 @@
 #include "crypto/address.hpp"
 #include "crypto/private_file.hpp"
 #include "journal/rocksdb_journal.hpp"
-#include "service/service.hpp"
+#include "service/driver.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -96,30 +96,6 @@ Result<void> write_last_state(const fs::path& state, const exchange::Exchange& e
   return write_private_file((state / "last_state.json").string(),
                             as_bytes(json_text(value) + "\n"));
 }
-
-/// The thread that sequences. Runs until the sequencer is stopped or fails.
-class Driver {
- public:
-  explicit Driver(Service& service) : service_(service), thread_([this] { run(); }) {}
-  ~Driver() {
-    stopping_ = true;
-    service_.sequencer().wake();
-    thread_.join();
-  }
-  Driver(const Driver&) = delete;
-  Driver& operator=(const Driver&) = delete;
-
- private:
-  void run() {
-    constexpr net::Milliseconds kMostIdle{250};
-    while (!stopping_ && !service_.sequencer().failed())
-      if (!service_.step()) service_.sequencer().wait(service_.idle_for(kMostIdle));
-  }
-
-  Service& service_;
-  std::atomic<bool> stopping_ = false;
-  std::thread thread_;
-};
 
 }  // namespace
 

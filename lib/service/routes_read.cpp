@@ -83,12 +83,11 @@ void Routes::get_health(Call call) {
 }
 
 void Routes::get_metrics(Call call) {
-  uint64_t sequence = 0, leases = 0;
+  uint64_t sequence = 0;
   exchange::MoneyTotals money;
   context_.state.read([&](const Exchange& core) {
     sequence = core.last_sequence();
     money = core.totals();
-    leases = core.all_leases().size();
   });
   net::Response response;
   response.content_type = "text/plain; version=0.0.4";
@@ -105,7 +104,6 @@ void Routes::get_metrics(Call call) {
   add("refusals_total", "counter", "Requests and messages refused.", number(context_.refusals));
   add("agents", "gauge", "Agents connected.", number(context_.agents));
   add("lease_streams", "gauge", "Leases followed live.", number(context_.streams));
-  add("leases", "gauge", "Leases on record.", number(leases));
   add("artifact_bytes", "gauge", "Bytes in the artifact store.",
       number(context_.artifacts->total_bytes()));
   add("granted_nano", "counter", "nano-USD granted, ever.", to_string(money.granted));

@@ -30,10 +30,13 @@ TEST(LogStore, FindsItsSizeAgain) {
   EXPECT_EQ(logs.read(lease, 1, 3).value(), "bcd");
   EXPECT_EQ(logs.read(lease, 5, 3).value(), "");
   EXPECT_EQ(logs.read(LeaseId{{2}}, 0, 3).value(), "");
-  logs.expire(1);
+  const auto none = [](const LeaseId&) { return false; };
+  logs.expire(1, none);
+  logs.expire(UINT32_MAX, [&](const LeaseId& id) { return id == lease; });
   EXPECT_TRUE(fs::exists(logs.file(lease)));
-  logs.expire(UINT32_MAX);
+  logs.expire(UINT32_MAX, none);
   EXPECT_FALSE(fs::exists(logs.file(lease)));
+  EXPECT_EQ(logs.size(lease), 0U);
 }
 
 class ArtifactStoreTest : public testing::Test {

@@ -1,0 +1,29 @@
+// The thread that sequences.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "service/service.hpp"
+
+#include <atomic>
+#include <thread>
+
+namespace mizan::service {
+
+/// Steps a service on a thread of its own, asleep while there is nothing to do. Ends with this, or
+/// when the journal fails. The service outlives it.
+class Driver {
+ public:
+  explicit Driver(Service& service);
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+ private:
+  void run();
+
+  Service& service_;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace mizan::service
