@@ -9,7 +9,7 @@
 
 namespace mizan::job {
 
-inline constexpr size_t kJobFileMax = 256 * 1024;
+inline constexpr size_t kJobFileMax = size_t{256} << 10;
 
 /// A job file that has been read and checked.
 struct JobFile {

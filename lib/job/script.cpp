@@ -110,14 +110,15 @@ std::optional<uint64_t> slurm_seconds(std::string_view text) {
 std::optional<uint64_t> slurm_gigabytes(std::string_view text) {
   if (text.empty()) return std::nullopt;
   const char unit = text.back();
+  constexpr uint64_t kGigabyte = 1 << 20;  // in kilobytes
   uint64_t kilobytes = 1024;
   if (unit == 'K') kilobytes = 1;
-  if (unit == 'G') kilobytes = 1024 * 1024;
+  if (unit == 'G') kilobytes = kGigabyte;
   if (unit == 'T') kilobytes = 1024ULL * 1024 * 1024;
   if (unit == 'K' || unit == 'M' || unit == 'G' || unit == 'T') text.remove_suffix(1);
   const auto number = to_number(text);
   if (!number) return std::nullopt;
-  return (*number * kilobytes + 1024 * 1024 - 1) / (1024 * 1024);
+  return (*number * kilobytes + kGigabyte - 1) / kGigabyte;
 }
 
 Result<void> take_need(const std::string& name, const std::string& value, size_t line,

@@ -9,7 +9,7 @@ constexpr uint64_t kUnfundedMs = 60'000;  ///< accepted, but nothing more was he
 constexpr uint64_t kStagingMs = 600'000;  ///< patience with what cannot be fetched now
 constexpr uint64_t kCloseAgainMs = 5'000;
 constexpr uint64_t kLogAgainMs = 10'000;
-constexpr uint64_t kLogChunk = 256 * 1024;
+constexpr uint64_t kLogChunk = 256 << 10;
 constexpr uint64_t kOverMs = 600'000;  ///< for the log of a lease that is over, then it is dropped
 
 }  // namespace

@@ -122,7 +122,7 @@ Result<ProviderConfig> read_document(const YAML::Node& document,
 }  // namespace
 
 Result<ProviderConfig> parse_config(std::string_view text, const std::filesystem::path& folder) {
-  if (text.size() > 64 * 1024)
+  if (text.size() > (64 << 10))
     return fail(ErrorCode::too_large, "provider.yaml is longer than 64 KiB");
   try {
     const YAML::Node document = YAML::Load(std::string(text));

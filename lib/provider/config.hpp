@@ -39,7 +39,7 @@ struct ProviderConfig {
   std::optional<uint64_t> disk_gb;
   std::string country;  ///< two letters, or "" for none
   uint64_t min_seconds = 1;
-  uint64_t max_seconds = 24 * 3600;
+  uint64_t max_seconds = 86'400;
   std::map<std::string, std::filesystem::path> images;
   uint32_t pool_disks = 2;
   uint64_t pool_disk_gb = 1;

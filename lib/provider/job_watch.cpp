@@ -105,7 +105,7 @@ void JobWatch::run() {
 }
 
 void JobWatch::read_inotify() {
-  alignas(inotify_event) std::array<char, 16 * 1024> buffer;
+  alignas(inotify_event) std::array<char, 16'384> buffer;
   while (true) {
     const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
     if (size <= 0) return;

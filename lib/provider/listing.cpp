@@ -9,7 +9,7 @@ namespace mizan::provider {
 namespace {
 
 constexpr const char* kName = "ask.json";
-constexpr uint64_t kDay = 24 * 3600;
+constexpr uint64_t kDay = 86'400;
 constexpr size_t kCancelMax = 64;
 
 }  // namespace

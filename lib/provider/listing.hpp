@@ -16,7 +16,7 @@ struct Offer {
   std::string attributes;  ///< canonical JSON
   Rate rate;
   uint64_t min_seconds = 1;
-  uint64_t max_seconds = 24 * 3600;
+  uint64_t max_seconds = 86'400;
 };
 
 /// Keeps the ask in the store, so that the same offer is the same ask after a restart; another

@@ -9,7 +9,7 @@
 namespace mizan::transfer {
 namespace {
 
-constexpr size_t kPieceBytes = 256 * 1024;
+constexpr size_t kPieceBytes = size_t{256} << 10;
 
 struct OpenFile {
   std::filesystem::path path;

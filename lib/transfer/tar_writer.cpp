@@ -68,7 +68,7 @@ struct TarWriter::State {
   archive* handle = nullptr;
   std::optional<Error> sink_error;  // what `sink` said: libarchive only carries "it failed"
   ArchiveSummary summary;
-  Bytes buffer = Bytes(256 * 1024);
+  Bytes buffer = Bytes(size_t{256} << 10);
 
   static la_ssize_t write(archive*, void* self, const void* data, size_t size) {
     auto& state = *static_cast<State*>(self);
@@ -86,7 +86,7 @@ TarWriter::TarWriter(ByteSink sink, const ArchiveLimits& limits)
   state_->limits = limits;
   state_->handle = archive_write_new();
   archive_write_set_format_gnutar(state_->handle);
-  archive_write_set_bytes_per_block(state_->handle, 256 * 1024);
+  archive_write_set_bytes_per_block(state_->handle, size_t{256} << 10);
   archive_write_set_bytes_in_last_block(state_->handle, 512);
   archive_write_open(state_->handle, state_.get(), nullptr, State::write, nullptr);
 }

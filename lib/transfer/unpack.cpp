@@ -202,7 +202,7 @@ class Unpacker {
   ArchiveLimits limits_;
   Descriptor root_;
   ArchiveSummary summary_;
-  Bytes buffer_ = Bytes(256 * 1024);
+  Bytes buffer_ = Bytes(size_t{256} << 10);
 };
 
 }  // namespace
