@@ -167,7 +167,7 @@ std::string text_of(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
-Result<void> check_binding(const Parts& parts, const PublicKey& holder, const Demand& demand) {
+Result<void> check_binding(const Parts& parts, const VerifyKey& holder, const Demand& demand) {
   if (parts.binding.empty())
     return fail(ErrorCode::credential_wrong_holder,
                 "the credential is shown without its holder's key binding");
@@ -191,15 +191,12 @@ Result<void> check_binding(const Parts& parts, const PublicKey& holder, const De
   return {};
 }
 
-Result<PublicKey> holder_of(const json::object& payload) {
+Result<VerifyKey> holder_of(const json::object& payload) {
   const auto* cnf = payload.if_contains("cnf");
   const auto* jwk =
       cnf != nullptr && cnf->is_object() ? cnf->get_object().if_contains("jwk") : nullptr;
   if (jwk == nullptr) return malformed("it is bound to no key (cnf.jwk)");
-  MIZAN_TRY(key, parse_jwk(*jwk, "cnf.jwk"));
-  if (const auto* holder = std::get_if<PublicKey>(&key)) return *holder;
-  return fail(ErrorCode::credential_algorithm,
-              "the holder's key (cnf.jwk) is not of secp256k1, as a party's key is");
+  return parse_jwk(*jwk, "cnf.jwk");
 }
 
 }  // namespace
@@ -262,7 +259,8 @@ Result<std::string> present(std::string_view credential, const std::vector<std::
   return kept + make_jws(payload, kBindingType, holder);
 }
 
-Result<Presentation> verify(std::string_view presentation, const Demand& demand) {
+Result<Processed> process(std::string_view presentation, const Demand& demand,
+                          std::string_view type) {
   MIZAN_TRY(parts, split(presentation));
   MIZAN_TRY(jws, parse_jws(parts.jwt));
   const std::string issuer = text_of(jws.payload, "iss");
@@ -270,7 +268,7 @@ Result<Presentation> verify(std::string_view presentation, const Demand& demand)
   if (key == demand.issuers.end())
     return fail(ErrorCode::credential_issuer,
                 "the credential's issuer \"" + issuer + "\" is not accepted here");
-  MIZAN_CHECK(verify_jws(jws, key->second, kCredentialType));
+  MIZAN_CHECK(verify_jws(jws, key->second, type));
 
   if (const auto* alg = jws.payload.if_contains("_sd_alg");
       alg != nullptr && *alg != json::value("sha-256"))
@@ -281,7 +279,7 @@ Result<Presentation> verify(std::string_view presentation, const Demand& demand)
     if (!known.emplace(digest_of(disclosure), std::move(decoded)).second)
       return malformed("a disclosure is there twice");
   }
-  Presentation result;
+  Processed result;
   result.claims = jws.payload;
   result.claims.erase("_sd_alg");
   Unfold unfold(known, result.disclosures);
@@ -305,12 +303,28 @@ Result<Presentation> verify(std::string_view presentation, const Demand& demand)
 
   MIZAN_TRY(holder, holder_of(jws.payload));
   MIZAN_CHECK(check_binding(parts, holder, demand));
-  MIZAN_TRY(address, address_of(holder));
   result.issuer = issuer;
-  result.holder = address;
+  result.holder = holder;
   result.issued_at = issued_at;
   result.expires_at = expires_at;
-  if (const auto* status = jws.payload.if_contains("status")) {
+  return result;
+}
+
+Result<Presentation> verify(std::string_view presentation, const Demand& demand) {
+  MIZAN_TRY(seen, process(presentation, demand, kCredentialType));
+  const auto* holder = std::get_if<PublicKey>(&seen.holder);
+  if (holder == nullptr)
+    return fail(ErrorCode::credential_algorithm,
+                "the holder's key (cnf.jwk) is not of secp256k1, as a party's key is");
+  MIZAN_TRY(address, address_of(*holder));
+  Presentation result;
+  result.issuer = std::move(seen.issuer);
+  result.holder = address;
+  result.issued_at = seen.issued_at;
+  result.expires_at = seen.expires_at;
+  result.claims = std::move(seen.claims);
+  result.disclosures = std::move(seen.disclosures);
+  if (const auto* status = result.claims.if_contains("status")) {
     const auto* list =
         status->is_object() ? status->get_object().if_contains("status_list") : nullptr;
     if (list == nullptr || !list->is_object()) return malformed("status names no status_list");

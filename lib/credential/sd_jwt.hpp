@@ -58,6 +58,24 @@ struct Disclosure {
   std::string digest;  ///< base64url of the SHA-256 of its salted encoding
 };
 
+/// What RFC 9901 makes of a presentation that holds, whatever the holder's curve.
+struct Processed {
+  std::string issuer;
+  VerifyKey holder;
+  uint64_t issued_at = 0;
+  uint64_t expires_at = 0;
+  json::object claims;  ///< those in clear and those shown, "_sd" and the like removed
+  std::vector<Disclosure> disclosures;  ///< of the shown ones
+};
+
+/// RFC 9901, sections 7.1 and 7.3, for tokens whose header says `type`. Each refusal has its own
+/// code: credential_malformed, credential_algorithm, credential_issuer (not accepted),
+/// credential_tampered (a signature, a digest), credential_expired (or not yet valid),
+/// credential_wrong_holder (key binding missing or by another key, or for another audience),
+/// replayed (another nonce, or too old).
+Result<Processed> process(std::string_view presentation, const Demand& demand,
+                          std::string_view type);
+
 /// A presentation that holds. Nothing in it is believed beyond what the issuer vouched for.
 struct Presentation {
   std::string issuer;
@@ -70,11 +88,8 @@ struct Presentation {
   std::vector<Disclosure> disclosures;  ///< of the shown ones
 };
 
-/// RFC 9901, sections 7.1 and 7.3. Each refusal has its own code: credential_malformed,
-/// credential_algorithm, credential_issuer (not accepted), credential_tampered (a signature, a
-/// digest), credential_expired (or not yet valid), credential_wrong_holder (key binding missing or
-/// by another key, or for another audience), replayed (another nonce, or too old). Revocation is
-/// `StatusList`'s.
+/// process() for a party's credential: its type is "dc+sd-jwt", and its holder's key is one of
+/// secp256k1 (credential_algorithm otherwise). Revocation is `StatusList`'s.
 Result<Presentation> verify(std::string_view presentation, const Demand& demand);
 
 }  // namespace mizan::credential
