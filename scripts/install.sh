@@ -1,5 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages of scripts/packages.txt that are missing. Nothing else is touched.
+#   scripts/install.sh test   those of scripts/packages-test.txt too, which the tests alone need
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +14,16 @@ die() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
 # A package that another one provides (libboost-json1.81-dev by a newer one, say) counts by name
 # alone: what is built with must be what was tested with.
-mapfile -t wanted < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' scripts/packages.txt)
+names() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$@"; }
+mapfile -t wanted < <(names scripts/packages.txt)
+# Node of another origin than Debian serves as well; its packages and Debian's exclude each other.
+has_node() {
+  command -v npm >/dev/null && command -v node >/dev/null &&
+    [ "$(node -p 'parseInt(process.versions.node)' 2>/dev/null || echo 0)" -ge 18 ]
+}
+if [ "${1:-}" = test ] && ! has_node; then
+  mapfile -t -O ${#wanted[@]} wanted < <(names scripts/packages-test.txt)
+fi
 missing=()
 for package in "${wanted[@]}"; do
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)

@@ -9,6 +9,7 @@ started=$SECONDS
 say() { printf '\n== %4ds  %s\n' "$((SECONDS - started))" "$*"; }
 
 say "installing and building (release)"
+scripts/install.sh test
 scripts/build.sh all
 run_tests() { # PRESET-FOLDER CTEST-ARGS...
   local folder=$1; shift
