@@ -1,12 +1,12 @@
 #include "provider/store.hpp"
 
 #include "base/ensure.hpp"
+#include "sandbox/sys.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,19 +54,8 @@ Result<std::unique_ptr<FileStore>> FileStore::open(const std::filesystem::path& 
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (::chmod(folder.c_str(), 0700) != 0) return io_error(folder, "make the folder");
-  const std::filesystem::path lock_path = folder / ".lock";
-  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) return io_error(lock_path, "make the file");
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock);
-    return fail(ErrorCode::conflict,
-                folder.string() + " is held by another agent; stop that one first");
-  }
-  return std::unique_ptr<FileStore>(new FileStore(folder, lock));
-}
-
-FileStore::~FileStore() {
-  ::close(lock_);
+  MIZAN_TRY(lock, sandbox::lock_for_process(folder / ".lock"));
+  return std::unique_ptr<FileStore>(new FileStore(folder, std::move(lock)));
 }
 
 Result<void> FileStore::put(const std::string& name, std::string_view value,

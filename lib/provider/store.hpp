@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "sandbox/unique_fd.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -34,16 +35,16 @@ class FileStore final : public Store {
  public:
   /// `conflict` if another agent holds the folder.
   static Result<std::unique_ptr<FileStore>> open(const std::filesystem::path& folder);
-  ~FileStore() override;
   Result<void> put(const std::string& name, std::string_view value, Durability durability) override;
   Result<std::optional<std::string>> get(const std::string& name) override;
   Result<void> remove(const std::string& name) override;
   Result<std::vector<std::string>> names() override;
 
  private:
-  FileStore(std::filesystem::path folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
+  FileStore(std::filesystem::path folder, sandbox::UniqueFd lock)
+      : folder_(std::move(folder)), lock_(std::move(lock)) {}
   std::filesystem::path folder_;
-  int lock_ = -1;
+  sandbox::UniqueFd lock_;
 };
 
 }  // namespace mizan::provider

@@ -23,7 +23,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -98,10 +97,8 @@ Result<void> Sandbox::Impl::set_up() {
   const auto& state = options.state_folder;
   const auto& run = options.run_folder;
   MIZAN_CHECK(make_folder(state, 0711));
-  lock.reset(::open((state / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock) return fail_errno("lock " + state.string(), errno);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    return fail(ErrorCode::conflict, "another agent uses the folder " + state.string());
+  MIZAN_TRY(held, lock_for_process(state / "lock"));
+  lock = std::move(held);
   for (const char* name : {"jobs", "disks", "images"}) MIZAN_CHECK(make_folder(state / name, 0700));
   MIZAN_CHECK(make_folder(run, 0711));
   MIZAN_CHECK(keep_in_memory(run));

@@ -128,6 +128,20 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names_in(std::move(fd)).value_or(std::vector<std::string>{});
 }
 
+Result<UniqueFd> lock_for_process(const fs::path& path) {
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return fail_errno("make " + path.string(), errno);
+  // Not flock(), whose lock a child has too until it has called exec: an agent that is started
+  // again right after a SIGKILL would be told that the dead one still runs.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(file.get(), F_SETLK, &whole) == 0) return file;
+  if (errno != EACCES && errno != EAGAIN) return fail_errno("lock " + path.string(), errno);
+  return fail(ErrorCode::conflict,
+              path.parent_path().string() + " is held by another agent; stop that one first");
+}
+
 uint64_t boottime_ms() {
   return system_clock().monotonic().ms;
 }

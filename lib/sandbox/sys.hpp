@@ -35,6 +35,11 @@ Result<std::vector<std::string>> names_in(UniqueFd folder, size_t count_max = SI
 /// The names in a folder, in order; empty where there is none.
 std::vector<std::string> names_in(const fs::path& folder);
 
+/// Opens or makes `path` (0600) and locks it for this process; conflict where another one has it.
+/// The lock is the process's own: it ends with it, whatever children of it live on. Closing any
+/// other descriptor of the file in this process would give it up.
+Result<UniqueFd> lock_for_process(const fs::path& path);
+
 /// Milliseconds of CLOCK_BOOTTIME.
 uint64_t boottime_ms();
 /// Names this run of the kernel.

@@ -11,9 +11,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace mizan::provider {
 namespace {
@@ -142,9 +145,13 @@ TEST(FileStore, KeepsValuesAndItsFolderToItself) {
     EXPECT_EQ((*store)->names(), (std::vector<std::string>{"a", "b"}));
     EXPECT_TRUE((*store)->remove("b"));
     EXPECT_TRUE((*store)->remove("b"));
-    const auto second = FileStore::open(folder.path / "agent");
-    ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::conflict);
+    // Another process is refused.
+    const auto open_elsewhere = [&] {
+      const auto second = FileStore::open(folder.path / "agent");
+      if (!second) std::cerr << second.error().message;
+      std::_Exit(second ? 0 : 1);
+    };
+    EXPECT_EXIT(open_elsewhere(), testing::ExitedWithCode(1), "held by another agent");
     EXPECT_EQ(fs::status(folder.path / "agent/a").permissions(),
               fs::perms::owner_read | fs::perms::owner_write);
   }
@@ -153,6 +160,26 @@ TEST(FileStore, KeepsValuesAndItsFolderToItself) {
   EXPECT_EQ((*again)->get("a")->value(), "2");
   std::ofstream(folder.path / "agent/.a.new") << "half";  // died before the rename
   EXPECT_EQ((*again)->names(), std::vector<std::string>{"a"});
+}
+
+/// What an agent had just forked when it was killed lives on for a moment, with all its files.
+TEST(FileStore, AChildOfADeadAgentDoesNotHoldTheFolder) {
+  const Folder folder;
+  auto store = FileStore::open(folder.path / "agent");
+  ASSERT_TRUE(store) << store.error().message;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(ends[1]);
+    char byte = 0;
+    std::_Exit(static_cast<int>(::read(ends[0], &byte, 1)));
+  }
+  store->reset();
+  EXPECT_TRUE(FileStore::open(folder.path / "agent"));
+  ::close(ends[0]);
+  ::close(ends[1]);
+  EXPECT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 TEST(Record, GoesThereAndBackAndShowsDamage) {
