@@ -103,6 +103,7 @@ Result<Monitored> create_container(const JobFiles& files, const Tools& tools,
   Command command;
   command.argv = arguments(files, tools, short_name, log_bytes);
   command.env = {{"_OCI_SYNCPIPE", "3"}, {"_OCI_STARTPIPE", "4"}};
+  command.folder = files.run.string();  // where it leaves a file `oom` when memory ran out
   command.output = errors.get();
   command.inherit = {answer_out.get(), go_in.get()};
   MIZAN_TRY(pid, spawn(command));

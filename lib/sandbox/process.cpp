@@ -59,6 +59,7 @@ Result<pid_t> spawn(const Command& command) {
 
   SpawnArguments spawn_arguments;
   auto* actions = &spawn_arguments.actions;
+  ::posix_spawn_file_actions_addchdir_np(actions, command.folder.c_str());
   ::posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
   if (int output = held.back().get(); output >= 0) {
     ::posix_spawn_file_actions_adddup2(actions, output, 1);

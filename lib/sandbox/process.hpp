@@ -17,6 +17,7 @@ namespace mizan::sandbox {
 struct Command {
   std::vector<std::string> argv;  ///< argv[0] is a path; never holds a secret
   std::vector<std::pair<std::string, std::string>> env{};
+  std::string folder = "/";    ///< where it works
   int output = -1;             ///< becomes descriptors 1 and 2; -1: /dev/null
   std::vector<int> inherit{};  ///< become 3, 4, ...
 };
