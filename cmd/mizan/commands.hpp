@@ -23,6 +23,8 @@ void add_offers(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_ps(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
+/// What officers and the operator do, beneath `mizan policy`.
+void add_policy_officer(CLI::App& policy, Context& context);
 void add_provider(CLI::App& app, Context& context);
 void add_receipt(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);

@@ -77,6 +77,7 @@ class Stream {
       told_lost_ = false;
       MIZAN_TRY(over, take(**text));
       if (over) return true;
+      if (moved_) return moved_ = false;
     }
     return false;
   }
@@ -91,6 +92,10 @@ class Stream {
       take_log(offset, bytes);
     } else if (type == "lease" || type == "closed") {
       last_ = member_value(message, "lease");
+      // A held deal that an officer approved goes on under another id.
+      const auto id = member_or<LeaseId>(last_, "lease", lease_);
+      moved_ = id != lease_ && type == "lease";
+      lease_ = id;
       if (type == "closed")
         for (const LogRecord& record : records_.finish()) tell(record);
       if (events_.lease) events_.lease(last_);
@@ -110,11 +115,12 @@ class Stream {
   }
 
   Session& session_;
-  const LeaseId lease_;
+  LeaseId lease_;
   const FollowEvents& events_;
   LogRecords records_;
   json::value last_;
   bool told_lost_ = false;
+  bool moved_ = false;
 };
 
 }  // namespace
@@ -151,6 +157,7 @@ Result<std::vector<json::value>> leases_of(Session& session, const Address& acco
 Result<Followed> follow_lease(Session& session, LeaseId& lease, const FollowEvents& events) {
   while (true) {
     MIZAN_TRY(followed, Stream(session, lease, events).run());
+    lease = member_or<LeaseId>(followed.lease, "lease", lease);
     if (followed.detached || member_or<uint64_t>(followed.lease, "openedAtMs") != 0)
       return followed;
     // It ended before it was funded: the order may have been matched again.

@@ -1,10 +1,10 @@
-// mizan policy: judge a case file, say how much of the rules is unverified.
+// mizan policy check, status: judge a case file, say how much of the rules is unverified.
 // SPDX-License-Identifier: Apache-2.0
 #include "mizan/commands.hpp"
 #include "mizan/files.hpp"
 #include "mizan/json_view.hpp"
+#include "mizan/policy_view.hpp"
 #include "mizan/rules.hpp"
-#include "mizan/terminal.hpp"
 #include "policy/answer.hpp"
 
 #include <fmt/format.h>
@@ -17,58 +17,14 @@ constexpr std::string_view kNotAdvice = "A tool for a compliance officer, not le
 
 struct Options {
   std::string file;
-  std::string rules;
+  std::vector<fs::path> rules;
   std::string language = "en";
   bool pending = false;
 };
 
-Style outcome_style(std::string_view outcome) {
-  if (outcome == "ALLOW" || outcome == "NOTIFY") return Style::green;
-  return outcome == "PROHIBITED" || outcome == "LICENCE" ? Style::red : Style::yellow;
-}
-
-std::string joined(const json::value& words) {
-  std::string text;
-  for (const json::value& word : words.as_array())
-    text += (text.empty() ? "" : ", ") + printable(word.as_string());
-  return text;
-}
-
-void print_answer(const Terminal& terminal, const json::value& answer) {
-  const auto text = [](const json::value& value, const char* key) {
-    return printable(member_or<std::string>(value, key));
-  };
-  const std::string verdict = text(answer, "verdict");
-  const std::string id = text(answer, "id");
-  std::string out =
-      fmt::format("{}{}   class {}", id.empty() ? "" : id + ": ",
-                  terminal.paint(outcome_style(verdict), verdict), text(answer, "class"));
-  if (!member_value(answer, "tpp").is_null())
-    out += fmt::format(", TPP {}", member_or<uint64_t>(answer, "tpp"));
-  if (!member_value(answer, "pd").is_null()) out += ", PD " + text(answer, "pd");
-  const std::string review = text(answer, "licence_review");
-  if (!review.empty()) out += ", review " + review;
-  out += '\n';
-  for (const json::value& finding : member_value(answer, "findings").as_array()) {
-    const std::string outcome = text(finding, "outcome");
-    const std::string head = text(finding, "head");
-    out +=
-        fmt::format("  {}{:{}} {:18}  {}\n", terminal.paint(outcome_style(outcome), outcome), "",
-                    outcome.size() < 12 ? 12 - outcome.size() : 1, head, text(finding, "sentence"));
-    out += terminal.paint(
-               Style::dim,
-               fmt::format("{:34}{} ({}){}", "", text(finding, "citation"), text(finding, "rule"),
-                           member_or<bool>(finding, "unverified") ? "; rests on an unverified value"
-                                                                  : "")) +
-           '\n';
-  }
-  if (!member_value(answer, "not_assessed").as_array().empty())
-    out += "  not assessed: " + joined(member_value(answer, "not_assessed")) + '\n';
-  terminal.write(out + "  rules " + text(answer, "ruleset") + "\n");
-}
-
 Result<policy::RuleSet> rules_of(const Context& context, const Options& options) {
-  return load_rules(options.rules.empty() ? shipped_rules(context) : fs::path(options.rules));
+  if (options.rules.empty()) return load_rules({shipped_rules(context)});
+  return load_rules(options.rules);
 }
 
 Result<int> check(const Context& context, const Options& options) {
@@ -86,9 +42,9 @@ Result<int> check(const Context& context, const Options& options) {
   MIZAN_TRY(value, parse_json(policy::quote_decimals(answers), limits));
   const Terminal terminal(stdout, context.no_color);
   if (value.is_array()) {
-    for (const json::value& one : value.as_array()) print_answer(terminal, one);
+    for (const json::value& one : value.as_array()) terminal.write(render_answer(terminal, one));
   } else {
-    print_answer(terminal, value);
+    terminal.write(render_answer(terminal, value));
   }
   terminal.write(kNotAdvice);
   return kExitDone;
@@ -119,7 +75,8 @@ Result<int> status(const Context& context, const Options& options) {
 }
 
 void add_rules_option(CLI::App& command, Options& options) {
-  command.add_option("--rules", options.rules, "A folder of rule files; default: the shipped ones");
+  command.add_option("--rules", options.rules,
+                     "Folders of rule files, together one rule set; default: the shipped ones");
 }
 
 }  // namespace
@@ -141,6 +98,7 @@ void add_policy(CLI::App& app, Context& context) {
   CLI::App* state = policy->add_subcommand("status", "Say how much of the rules is unverified");
   add_rules_option(*state, *options);
   on_run(*state, context, [&context, options] { return status(context, *options); });
+  add_policy_officer(*policy, context);
 }
 
 }  // namespace mizan::cli

@@ -26,6 +26,9 @@ struct Row {
 std::string note_of(const json::value& lease) {
   const auto reason = member_or<std::string>(lease, "reason");
   const auto code = member_or<std::optional<int64_t>>(lease, "exitCode");
+  const json::value& verdict = member_value(lease, "verdict");
+  if (member_or<std::string>(lease, "state") == "held")
+    return "waits for an officer: " + printable(member_or<std::string>(verdict, "note"));
   if (!lease_is_over(lease)) return reason;
   const bool ran = member_or<uint64_t>(lease, "openedAtMs") != 0;
   return code && ran && *code >= 0 ? fmt::format("{}, exit code {}", reason, *code) : reason;

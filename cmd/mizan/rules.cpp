@@ -25,21 +25,37 @@ fs::path shipped_rules(const Context& context) {
   return here / "policy";
 }
 
-Result<policy::RuleSet> load_rules(const fs::path& folder) {
+Result<std::map<std::string, std::string>> read_rule_files(const std::vector<fs::path>& folders) {
   std::map<std::string, std::string> files;
-  std::error_code failed;
-  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
-    const fs::path& path = it->path();
-    if (path.extension() != ".json") continue;
-    auto text = read_small_file(path, kRuleFileBytesMax);
-    if (!text) return fail(ErrorCode::invalid_argument, text.error().message);
-    files[path.filename().string()] = *std::move(text);
-    if (files.size() > kRuleFilesMax) return bad_rules(folder, "has too many rule files");
+  for (size_t i = 0; i < folders.size(); ++i) {
+    std::error_code failed;
+    size_t found = 0;
+    for (fs::directory_iterator it(folders[i], failed), end; !failed && it != end;
+         it.increment(failed)) {
+      const fs::path& path = it->path();
+      if (path.extension() != ".json") continue;
+      auto text = read_small_file(path, kRuleFileBytesMax);
+      if (!text) return fail(ErrorCode::invalid_argument, text.error().message);
+      std::string name = path.filename().string();
+      if (files.contains(name)) name = std::to_string(i + 1) + "/" + name;
+      files[name] = *std::move(text);
+      ++found;
+      if (files.size() > kRuleFilesMax) return bad_rules(folders[i], "has too many rule files");
+    }
+    if (failed) return bad_rules(folders[i], failed.message());
+    if (found == 0) return bad_rules(folders[i], "has no rule file (*.json)");
   }
-  if (failed) return bad_rules(folder, failed.message());
-  if (files.empty()) return bad_rules(folder, "has no rule file (*.json)");
+  return files;
+}
+
+Result<policy::RuleSet> load_rules(const std::vector<fs::path>& folders) {
+  MIZAN_TRY(files, read_rule_files(folders));
   auto rules = policy::RuleSet::load(files);
-  if (!rules) return fail(std::move(rules).error().with("rules", folder.string()));
+  if (!rules) {
+    std::string named;
+    for (const fs::path& folder : folders) named += (named.empty() ? "" : ", ") + folder.string();
+    return fail(std::move(rules).error().with("rules", named));
+  }
   return rules;
 }
 

@@ -11,8 +11,14 @@ namespace mizan::cli {
 /// repository that it was built in.
 std::filesystem::path shipped_rules(const Context& context);
 
-/// Every .json file of a folder as one rule set. A folder or file that cannot be read, or a rule
-/// that does not load, is invalid_argument (exit code 2) and says where.
-Result<policy::RuleSet> load_rules(const std::filesystem::path& folder);
+/// The .json files of the folders, name to text; names that are there twice get their folder's
+/// number in front. A folder or file that cannot be read is invalid_argument and says where.
+Result<std::map<std::string, std::string>> read_rule_files(
+    const std::vector<std::filesystem::path>& folders);
+
+/// Every .json file of the folders as one rule set: the shipped rules and an operator's own, say. A
+/// folder or file that cannot be read, or a rule that does not load, is invalid_argument (exit code
+/// 2) and says where.
+Result<policy::RuleSet> load_rules(const std::vector<std::filesystem::path>& folders);
 
 }  // namespace mizan::cli

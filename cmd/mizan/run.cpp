@@ -26,6 +26,8 @@ struct Options {
   bool yes = false;
   bool detach = false;
   bool plan_only = false;
+  bool hold = false;
+  std::vector<std::string> declared;
 };
 
 Result<JobRequest> read_request(const Options& options) {
@@ -34,7 +36,16 @@ Result<JobRequest> read_request(const Options& options) {
                 "give either a job file (mizan run job.yaml) or a command (mizan run -- COMMAND)");
   auto request = options.command.empty() ? read_job_request(options.file)
                                          : command_request(options.command, options.workdir);
-  if (request) request->grace_seconds = options.grace;
+  if (!request) return request;
+  request->grace_seconds = options.grace;
+  request->wait_for_officer = options.hold;
+  for (const std::string& word : options.declared) {
+    const size_t at = word.find('=');
+    if (at == std::string::npos)
+      return fail(ErrorCode::invalid_argument,
+                  "--declare: write KEY=VALUE, like end_use=commercial or training=true");
+    MIZAN_CHECK(job::declare(request->file.declaration, word.substr(0, at), word.substr(at + 1)));
+  }
   return request;
 }
 
@@ -155,6 +166,11 @@ Result<int> run(const Context& context, const Options& options) {
   } else {
     MIZAN_TRY(plan, ask_plan(session, request));
     if (!context.json) print_plan(terminal, request, plan);
+    if (plan.best().held && !request.wait_for_officer)
+      return fail(ErrorCode::policy_held,
+                  fmt::format("policy holds this deal for an officer: {}; give --hold to wait for "
+                              "the decision (a day at most, with the price in escrow)",
+                              plan.best().note));
     MIZAN_TRY(yes, agreed(options, context));
     if (!yes) return kExitFailed;
     std::error_code ignored;
@@ -194,6 +210,10 @@ Result<int> run(const Context& context, const Options& options) {
 }
 
 void add_job_options(CLI::App& command, Options& options) {
+  command.add_option(
+      "--declare", options.declared,
+      "What you say of the deal, over the job file's `declaration`: end_use=commercial "
+      "training=true country=SG end_user=self");
   command.add_option("file", options.file, "A job file, or a script with #SBATCH headers");
   command.add_option("--workdir", options.workdir, "Folder to send along with a command");
   command
@@ -210,6 +230,7 @@ void add_run(CLI::App& app, Context& context) {
   add_job_options(command, options);
   command.add_option("-o,--outputs", options.outputs_to, "Folder for the outputs");
   command.add_flag("-y,--yes", options.yes, "Accept the price without being asked");
+  command.add_flag("--hold", options.hold, "Where policy holds the deal, wait for an officer");
   command.add_flag("-d,--detach", options.detach, "Return as soon as the order is matched");
   on_run(command, context, [&context] {
     options.command = context.command_words;

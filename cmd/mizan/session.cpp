@@ -61,6 +61,10 @@ Result<json::value> Session::get(const std::string& target) {
   return parse_answer(client_.get(target));
 }
 
+Result<json::value> Session::put(const std::string& target, const json::value& body) {
+  return parse_answer(client_.put(target, json_text(body)));
+}
+
 Result<json::value> Session::post(const std::string& target, const json::value& body,
                                   const std::string& idempotency_key) {
   return parse_answer(client_.post(target, json_text(body), idempotency_key));

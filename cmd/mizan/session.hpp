@@ -36,8 +36,9 @@ class Session {
   /// The exchange's clock now, from its answer and ours since: for the times in orders.
   uint64_t exchange_time_ms() const;
 
-  /// A JSON answer of a GET or POST.
+  /// A JSON answer of a GET, POST or PUT.
   Result<json::value> get(const std::string& target);
+  Result<json::value> put(const std::string& target, const json::value& body);
   Result<json::value> post(const std::string& target, const json::value& body,
                            const std::string& idempotency_key = "");
 

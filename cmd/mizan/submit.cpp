@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kSpecBytesMax = 64 * 1024;
 constexpr uint64_t kBidValidSeconds = 60;
+constexpr uint64_t kOfficerSeconds = 86'400;  // an exchange keeps a held deal no longer
 constexpr u128 kAnyRate = market::kMostRate;
 
 uint64_t seconds_wanted(const JobRequest& request) {
@@ -38,6 +39,9 @@ Result<Plan::Line> read_line(const json::value& value) {
   line.rate = Rate{rate};
   line.seconds = seconds;
   line.escrow = Money{escrow};
+  line.judged = !member_value(value, "disposition").is_null();
+  line.held = member_or<std::string>(value, "disposition") == "hold";
+  line.note = member_or<std::string>(value, "note");
   line.reliability_pm = member_or<std::optional<uint64_t>>(offer, "reliability");
   return line;
 }
@@ -53,7 +57,10 @@ void remove_stale_archives(const fs::path& folder) {
 
 job::Spec spec_of(const JobRequest& request, const std::optional<Hash32>& workdir,
                   const Hash32& output_key) {
-  job::Spec spec{.job = request.file.job, .query = request.file.query};
+  job::Spec spec{.job = request.file.job,
+                 .query = request.file.query,
+                 .immediate_or_cancel = !request.wait_for_officer,
+                 .declaration = request.file.declaration};
   spec.job.max_seconds = seconds_wanted(request);
   spec.job.workdir = workdir;
   spec.job.output_key = output_key;
@@ -89,11 +96,16 @@ Result<Plan> ask_plan(Session& session, const JobRequest& request) {
   Plan plan;
   plan.units = uint64_t{file.nodes} * file.units_per_node;
   const auto limit = file.max_rate();
-  const json::object body{{"nodes", file.nodes},
-                          {"unitsPerNode", file.units_per_node},
-                          {"query", file.query},
-                          {"maxRate", to_string(limit ? limit->nano : kAnyRate)},
-                          {"maxSeconds", seconds_wanted(request)}};
+  json::object body{{"nodes", file.nodes},
+                    {"unitsPerNode", file.units_per_node},
+                    {"query", file.query},
+                    {"maxRate", to_string(limit ? limit->nano : kAnyRate)},
+                    {"maxSeconds", seconds_wanted(request)}};
+  // Policy judges a buyer's own plan: without one, price and capacity alone are told.
+  if (!session.account().is_zero()) {
+    body["buyer"] = to_json(session.account());
+    if (file.declaration) body["declaration"] = *file.declaration;
+  }
   MIZAN_TRY(answer, session.post("/v1/plan", body));
   const json::value& offers = member_value(answer, "offers");
   if (!offers.is_array() || offers.as_array().empty())
@@ -102,10 +114,19 @@ Result<Plan> ask_plan(Session& session, const JobRequest& request) {
     MIZAN_TRY(line, read_line(offer));
     plan.offers.push_back(std::move(line));
   }
+  // An offer that passes is taken before one for which an officer must be asked.
+  std::stable_partition(plan.offers.begin(), plan.offers.end(),
+                        [](const Plan::Line& line) { return !line.held; });
   plan.max_rate = limit.value_or(plan.best().rate);
   MIZAN_TRY(whole, cost(plan.max_rate, plan.units, seconds_wanted(request)));
   plan.max_total = file.max_total_cost ? std::min(*file.max_total_cost, whole) : whole;
   return plan;
+}
+
+Cell policy_cell(const Plan::Line& line) {
+  if (line.held) return {"waits for an officer: " + printable(line.note), Style::yellow};
+  return {line.judged ? "allowed" : "not asked: a plan names no buyer",
+          line.judged ? Style::green : Style::dim};
 }
 
 void print_plan(const Terminal& terminal, const JobRequest& request, const Plan& plan) {
@@ -130,7 +151,8 @@ void print_plan(const Terminal& terminal, const JobRequest& request, const Plan&
        {"at most",
         {fmt::format("{} for {}; what is not used comes back", format_usd(most), duration(seconds)),
          Style::bold}},
-       {"network", {job.network}}}));
+       {"network", {job.network}},
+       {"policy", policy_cell(best)}}));
 }
 
 json::value plan_json(const JobRequest& request, const Plan& plan) {
@@ -140,7 +162,9 @@ json::value plan_json(const JobRequest& request, const Plan& plan) {
                                   {"chip", line.chip},
                                   {"rate", to_string(line.rate)},
                                   {"seconds", line.seconds},
-                                  {"escrow", to_string(line.escrow)}});
+                                  {"escrow", to_string(line.escrow)},
+                                  {"disposition", line.held ? "hold" : "pass"},
+                                  {"note", line.note}});
   return json::object{{"name", request.file.job.name},
                       {"query", request.file.query},
                       {"units", plan.units},
@@ -194,7 +218,7 @@ Result<void> PackedTree::upload(Session& session, StatusLine* status) const {
 
 std::string request_hash(const Session& session, const JobRequest& request,
                          const std::optional<Hash32>& workdir) {
-  const auto spec = canonical_json(to_json(spec_of(request, workdir, Hash32{})));
+  const auto spec = canonical_json(job::spec_json(spec_of(request, workdir, Hash32{})));
   const auto money = request.file.max_total_cost;
   const std::string text = fmt::format(
       "{} {} {} {} {} {} {}", hex(session.info().id.view()), hex(session.account().view()),
@@ -210,7 +234,7 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
   output_public.bytes = output_key.public_key().bytes;
   const job::Spec spec = spec_of(request, workdir, output_public);
   MIZAN_CHECK(job::check(spec.job));
-  MIZAN_TRY(spec_text, canonical_json(to_json(spec)));
+  MIZAN_TRY(spec_text, canonical_json(job::spec_json(spec)));
   if (spec_text.size() > kSpecBytesMax)
     return fail(ErrorCode::too_large,
                 fmt::format("the job is {} bytes, of at most {}: put long scripts into the workdir",
@@ -219,23 +243,24 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
             take_nonces(context.home, session.account(), session.info().id, request.file.nodes));
   const uint64_t now = session.exchange_time_ms() / 1000;
   OrderState state;
-  state.bid = {.buyer = session.account(),
-               .meter = session.info().meter,
-               .max_rate = plan.max_rate.nano,
-               .nodes = request.file.nodes,
-               .units_per_node = request.file.units_per_node,
-               .max_seconds = spec.job.max_seconds,
-               // A little earlier: the exchange's clock may be behind what we take it for.
-               .earliest_start = now - kBidValidSeconds,
-               .latest_start = now + kBidValidSeconds,
-               .valid_until = now + kBidValidSeconds,
-               .all_or_none = true,
-               .interruptible = false,
-               .grace = request.grace_seconds,
-               .max_total = plan.max_total.nano,
-               .max_fee_bps = session.info().fee_bps,
-               .spec_hash = keccak256(spec_text),
-               .nonce = nonce};
+  state.bid = {
+      .buyer = session.account(),
+      .meter = session.info().meter,
+      .max_rate = plan.max_rate.nano,
+      .nodes = request.file.nodes,
+      .units_per_node = request.file.units_per_node,
+      .max_seconds = spec.job.max_seconds,
+      // A little earlier: the exchange's clock may be behind what we take it for.
+      .earliest_start = now - kBidValidSeconds,
+      .latest_start = now + (request.wait_for_officer ? kOfficerSeconds : kBidValidSeconds),
+      .valid_until = now + kBidValidSeconds,
+      .all_or_none = true,
+      .interruptible = false,
+      .grace = request.grace_seconds,
+      .max_total = plan.max_total.nano,
+      .max_fee_bps = session.info().fee_bps,
+      .spec_hash = keccak256(spec_text),
+      .nonce = nonce};
   const auto domain = session.domain();
   state.order = eip712::digest(domain, state.bid);
   state.name = spec.job.name;
@@ -251,6 +276,26 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
   state.client = "attached";
   return state;
 }
+
+namespace {
+
+// An order that waits for an officer would also wait for an offer, and nobody would follow it.
+Result<void> cancel_order(Session& session, const OrderState& state) {
+  const uint64_t bit = state.bid.nonce % 256;
+  eip712::CancelBids cancel{.owner = state.account,
+                            .word = state.bid.nonce / 256,
+                            .nonce = random_u64(),
+                            .deadline = session.exchange_time_ms() / 1000 + kBidValidSeconds};
+  for (uint64_t i = bit; i < bit + state.bid.nodes; ++i)
+    cancel.mask.bytes[31 - i / 8] |= static_cast<uint8_t>(1U << (i % 8));
+  const Signature signature = eip712::sign(session.domain(), cancel, session.key());
+  const json::object body{{"cancel", to_json(cancel)}, {"signature", to_json(signature)}};
+  auto answer = session.post("/v1/bids/cancel", body, hex(random_bytes(16)));
+  if (!answer) return fail(std::move(answer).error());
+  return {};
+}
+
+}  // namespace
 
 Result<void> send_order(const Context& context, Session& session, OrderState& state) {
   MIZAN_TRY(spec, parse_json(state.spec, {}, "the order's spec"));
@@ -268,6 +313,12 @@ Result<void> send_order(const Context& context, Session& session, OrderState& st
     return fail(std::move(answer).error());
   }
   const json::value& leases = member_value(*answer, "leases");
+  if (member_or<std::string>(*answer, "status") == "resting") {
+    MIZAN_CHECK(cancel_order(session, state));
+    std::error_code ignored;
+    fs::remove_all(order_folder(context.home, state.order), ignored);
+    return fail(ErrorCode::no_match, "no offer fits this job now; the order was taken back");
+  }
   if (!leases.is_array() || leases.as_array().empty())
     return fail(ErrorCode::internal, "the exchange took the order but named no lease");
   MIZAN_TRY(lease, member<LeaseId>(leases.as_array()[0], "lease"));

@@ -22,6 +22,7 @@ struct JobRequest {
   job::JobFile file;
   fs::path base;
   uint64_t grace_seconds = kDefaultGraceSeconds;
+  bool wait_for_officer = false;  ///< a deal that policy holds is kept for a day, escrow and all
 };
 
 /// `path` is a job file or a script with #SBATCH headers; its folder becomes the base.
@@ -39,8 +40,11 @@ struct Plan {
     uint64_t seconds = 0;  ///< of the lease
     Money escrow;
     std::optional<uint64_t> reliability_pm;
+    bool judged = false;  ///< policy was asked
+    bool held = false;    ///< it would hold this deal for an officer
+    std::string note;     ///< which rule, and what is missing
   };
-  std::vector<Line> offers;  ///< best first, never empty
+  std::vector<Line> offers;  ///< best first, those that policy holds last; never empty
   uint64_t units = 0;        ///< over all nodes
   Rate max_rate;             ///< what the bid will say: the file's limit, or the best offer's rate
   Money max_total;           ///< the file's limit, or the escrow of the best offer

@@ -64,7 +64,11 @@ void JobWatcher::show_state(const json::value& lease) {
   if (state == state_) return;
   state_ = state;
   if (state == "running" && !running_since_) running_since_ = std::chrono::steady_clock::now();
-  if (!err_.live() && !context_.json) say(state);
+  if (state == "held")
+    say("policy holds this deal for an officer: " +
+        printable(member_or<std::string>(member_value(lease, "verdict"), "note")));
+  else if (!err_.live() && !context_.json)
+    say(state);
   redraw();
 }
 

@@ -1,5 +1,7 @@
 #include "job/job.hpp"
 
+#include "codec/json_fields.hpp"
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -143,6 +145,12 @@ std::string absolute_path(const std::string& path) {
   std::string whole = path.starts_with('/') ? "" : kWorkFolder;
   for (const std::string& part : split_path(path)) whole += "/" + part;
   return whole;
+}
+
+json::value spec_json(const Spec& spec) {
+  json::value value = to_json(spec);
+  if (!spec.declaration) value.as_object().erase("declaration");
+  return value;
 }
 
 Result<void> check(const Job& job) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "codec/json.hpp"
 
 #include <map>
 #include <optional>
@@ -81,6 +82,8 @@ struct Spec {
   std::string query;
   bool split = false;
   bool immediate_or_cancel = true;
+  /// What the buyer says of the deal, for policy (docs/PROTOCOL.md); only the exchange reads it.
+  std::optional<json::value> declaration{};
 
   friend bool operator==(const Spec&, const Spec&) = default;
   template <class Self, class V>
@@ -89,8 +92,12 @@ struct Spec {
     v("query", self.query);
     v("split", self.split);
     v("immediate_or_cancel", self.immediate_or_cancel);
+    v("declaration", self.declaration);
   }
 };
+
+/// The spec as it is signed: what it does not have is left out.
+json::value spec_json(const Spec& spec);
 
 /// Every bound and form that a job must have to be run, whoever wrote it: the client asks before it
 /// signs, the agent before it accepts. The error's details["field"] is the JSON path, "envs.PATH".

@@ -3,6 +3,8 @@
 #include "job/script.hpp"
 #include "job/yaml_map.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <algorithm>
 #include <charconv>
 
@@ -14,7 +16,7 @@ constexpr uint64_t kCoresMax = 4096;
 
 const std::vector<std::string_view> kTopKeys = {
     "name",  "workdir", "num_nodes",    "resources",      "image",      "network", "envs",
-    "setup", "run",     "max_duration", "max_total_cost", "checkpoint", "outputs"};
+    "setup", "run",     "max_duration", "max_total_cost", "checkpoint", "outputs", "declaration"};
 const std::vector<UnbuiltKey> kTopUnbuilt = {{"secrets", "", "pass no secrets to a machine yet"},
                                              {"file_mounts", "", "put the files into the workdir"}};
 const std::vector<std::string_view> kResourceKeys = {"cpus", "memory", "disk_size",
@@ -24,6 +26,9 @@ const std::vector<UnbuiltKey> kResourceUnbuilt = {
     {"any_of", "", "name one set of resources"},
     {"use_spot", "false", ""},
     {"job_recovery", "none", ""}};
+const std::vector<std::string_view> kDeclared = {"end_use", "training", "country", "end_user"};
+const std::vector<std::string_view> kEndUses = {"commercial", "technical_analysis",
+                                                "military_intelligence", "wmd", "unknown"};
 const std::vector<std::string_view> kCheckpointKeys = {"path", "every", "signal"};
 
 /// Runs a check whose errors lack the line, and adds that of `at`.
@@ -177,6 +182,28 @@ Result<void> read_names(const YamlMap& top, JobFile& file) {
   return {};
 }
 
+Result<void> read_declaration(const YAML::Node& node, JobFile& file) {
+  MIZAN_TRY(map, YamlMap::open(node, "declaration"));
+  MIZAN_CHECK(map.check_keys(kDeclared, {}));
+  for (const auto& [key, member] : map.members()) {
+    if (key == "end_user" && member.IsMap()) {
+      MIZAN_TRY(user, YamlMap::open(member, "declaration.end_user"));
+      MIZAN_CHECK(user.check_keys({"country", "hq", "parent_hq"}, {}));
+      json::object places;
+      for (const auto& [place, ignored] : user.members()) {
+        MIZAN_TRY(text, user.text(place));
+        places[place] = *text;
+      }
+      if (!file.declaration) file.declaration = json::object{};
+      file.declaration->as_object()[key] = std::move(places);
+      continue;
+    }
+    MIZAN_TRY(text, map.text(key));
+    MIZAN_CHECK(on_line(declare(file.declaration, key, *text), member));
+  }
+  return {};
+}
+
 Result<JobFile> read_document(const YAML::Node& document, std::string_view file_name) {
   MIZAN_TRY(top, YamlMap::open(document, ""));
   MIZAN_CHECK(top.check_keys(kTopKeys, kTopUnbuilt));
@@ -190,6 +217,7 @@ Result<JobFile> read_document(const YAML::Node& document, std::string_view file_
   if (top.has("envs")) MIZAN_CHECK(read_envs(top.at("envs"), file.job));
   if (top.has("checkpoint")) MIZAN_CHECK(read_checkpoint(top.at("checkpoint"), file.job));
   MIZAN_CHECK(read_outputs(top, file.job));
+  if (top.has("declaration")) MIZAN_CHECK(read_declaration(top.at("declaration"), file));
   MIZAN_CHECK(complete(file));
   return file;
 }
@@ -212,6 +240,33 @@ Result<void> complete(JobFile& file) {
   Job whole = file.job;
   whole.output_key.bytes[0] = 1;
   return check(whole);
+}
+
+Result<void> declare(std::optional<json::value>& declaration, std::string_view key,
+                     std::string_view value) {
+  const std::string field = "declaration." + std::string(key);
+  const auto bad = [&field](const std::string& what) {
+    return fail(Error{ErrorCode::invalid_argument, field + ": " + what}.with("field", field));
+  };
+  if (std::find(kDeclared.begin(), kDeclared.end(), key) == kDeclared.end())
+    return bad("is none of end_use, training, country and end_user");
+  json::value said(json::string_view(value.data(), value.size()));
+  const auto capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (key == "end_use") {
+    if (std::find(kEndUses.begin(), kEndUses.end(), value) == kEndUses.end())
+      return bad("must be commercial, technical_analysis, military_intelligence, wmd or unknown");
+  } else if (key == "country") {
+    if (value.size() != 2 || !capital(value[0]) || !capital(value[1]))
+      return bad("must be two capital letters of ISO 3166, like DE");
+  } else if (key == "training") {
+    if (value != "true" && value != "false") return bad("must be true or false");
+    said = value == "true";
+  } else if (key == "end_user" && value != "self") {
+    return bad("must be self, or in a job file a mapping of country, hq and parent_hq");
+  }
+  if (!declaration) declaration = json::object{};
+  declaration->as_object()[json::string_view(key.data(), key.size())] = std::move(said);
+  return {};
 }
 
 std::string name_of_file(std::string_view file_name) {

@@ -25,6 +25,8 @@ struct JobFile {
   std::string query;
   std::optional<Money> max_hourly_cost;  ///< of all units together, for an hour
   std::optional<Money> max_total_cost;
+  /// What the buyer says of the deal, for policy; nothing is said of what is left out.
+  std::optional<json::value> declaration;
   /// Where the client writes the log besides (`#SBATCH --output`), with %x and %j not yet filled
   /// in.
   std::optional<std::string> log_file;
@@ -42,6 +44,11 @@ Result<JobFile> parse_job_file(std::string_view text, std::string_view file_name
 /// `mizan run -- COMMAND ARGS`: a job file without a file. Each argument reaches the program as it
 /// is. The working tree is the client's folder only if it asks for it.
 Result<JobFile> job_of_command(const std::vector<std::string>& command);
+
+/// One `key=value` of a declaration ("end_use=commercial", "training=true", "country=SG",
+/// "end_user=self") put into `declaration`, over what it said before. Errors name the key.
+Result<void> declare(std::optional<json::value>& declaration, std::string_view key,
+                     std::string_view value);
 
 /// "90", "90s", "10m", "12h", "2d", "1h30m" in seconds.
 Result<uint64_t> parse_duration(std::string_view text, const std::string& field);

@@ -280,6 +280,15 @@ Result<Response> Client::post(const std::string& target, std::string json,
   return impl_->run(call);
 }
 
+Result<Response> Client::put(const std::string& target, std::string json) {
+  Call call;
+  call.method = http::verb::put;
+  call.target = target;
+  call.body = std::move(json);
+  call.max_bytes = impl_->options.max_body_bytes;
+  return impl_->run(call);
+}
+
 Result<Response> Client::put_file(const std::string& target, const std::filesystem::path& file,
                                   const Progress& progress) {
   const File opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));

@@ -41,6 +41,7 @@ class Client {
   /// `idempotency_key` "" sends none.
   Result<Response> post(const std::string& target, std::string json,
                         const std::string& idempotency_key = "");
+  Result<Response> put(const std::string& target, std::string json);
   /// Sends a file as the body of a PUT.
   Result<Response> put_file(const std::string& target, const std::filesystem::path& file,
                             const Progress& progress = {});

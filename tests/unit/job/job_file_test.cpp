@@ -79,6 +79,32 @@ void expect_refused(const std::vector<Bad>& table) {
   }
 }
 
+TEST(JobFile, ReadsWhatTheBuyerDeclares) {
+  const auto file = parse_job_file(
+      "run: x\ndeclaration: {end_use: commercial, training: true, country: SG,\n"
+      "  end_user: {country: DE, parent_hq: n/a}}\n",
+      "x.yaml");
+  ASSERT_TRUE(file) << file.error().message;
+  Spec spec{.job = file->job, .query = file->query, .declaration = file->declaration};
+  const json::value written = spec_json(spec);
+  EXPECT_EQ(written.at("declaration"),
+            *parse_json(R"({"end_use":"commercial","training":true,"country":"SG",)"
+                        R"("end_user":{"country":"DE","parent_hq":"n/a"}})"));
+  auto read = from_json<Spec>(written, "spec");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, spec);
+  spec.declaration.reset();
+  EXPECT_FALSE(spec_json(spec).as_object().contains("declaration"));
+  for (const char* bad : {"end_use: fun", "training: maybe", "country: Germany", "end_user: them",
+                          "purpose: x", "end_user: {city: x}"}) {
+    const auto refused =
+        parse_job_file(std::string("run: x\ndeclaration: {") + bad + "}\n", "x.yaml");
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_TRUE(refused.error().details.at("field").starts_with("declaration.")) << bad;
+    EXPECT_TRUE(refused.error().details.contains("line")) << bad;
+  }
+}
+
 TEST(JobFile, NamesUnknownKeysAndTheNearestKnown) {
   expect_refused({
       {"run: x\nenv: {A: 1}", ErrorCode::unknown_field,
