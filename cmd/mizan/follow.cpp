@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <thread>
@@ -147,11 +148,26 @@ bool lease_is_over(const json::value& lease) {
 }
 
 Result<std::vector<json::value>> leases_of(Session& session, const Address& account) {
-  MIZAN_TRY(answer, session.get("/v1/leases?account=" + to_checksum(account)));
-  const json::value& leases = member_value(answer, "leases");
-  if (!leases.is_array())
-    return fail(ErrorCode::internal, "the exchange's answer lacks \"leases\"");
-  return std::vector<json::value>(leases.as_array().begin(), leases.as_array().end());
+  constexpr size_t kMost = 1000;  // of one answer
+  const auto ask = [&](const std::string& filter) -> Result<std::vector<json::value>> {
+    MIZAN_TRY(answer, session.get(fmt::format("/v1/leases?account={}&limit={}{}",
+                                              to_checksum(account), kMost, filter)));
+    const json::value& leases = member_value(answer, "leases");
+    if (!leases.is_array())
+      return fail(ErrorCode::internal, "the exchange's answer lacks \"leases\"");
+    return std::vector<json::value>(leases.as_array().begin(), leases.as_array().end());
+  };
+  MIZAN_TRY(newest, ask(""));
+  if (newest.size() < kMost) return newest;
+  // What is live must not be missing, however many ended jobs are newer.
+  MIZAN_TRY(live, ask("&state=live"));
+  for (json::value& lease : live) {
+    const json::value& id = member_value(lease, "lease");
+    if (std::none_of(newest.begin(), newest.end(),
+                     [&](const json::value& other) { return member_value(other, "lease") == id; }))
+      newest.push_back(std::move(lease));
+  }
+  return newest;
 }
 
 Result<Followed> follow_lease(Session& session, LeaseId& lease, const FollowEvents& events) {

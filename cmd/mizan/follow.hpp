@@ -35,7 +35,7 @@ struct Followed {
 /// the exchange answers for good (not_found, forbidden, unauthenticated).
 Result<Followed> follow_lease(Session& session, LeaseId& lease, const FollowEvents& events);
 
-/// GET /v1/leases?account=..., newest first.
+/// The newest of an account, newest first, and all that are live.
 Result<std::vector<json::value>> leases_of(Session& session, const Address& account);
 
 bool lease_is_over(const json::value& lease);

@@ -161,7 +161,8 @@ void Routes::get_leases(Call call) {
     context_.state.read([&](const Exchange& core) {
       for (const Lease* lease : account ? core.leases_of(*account) : core.all_leases()) {
         if (rows.size() >= limit) break;
-        if (!state.empty() && state != to_string(lease->state)) continue;
+        if (state == "live" ? lease->over() : !state.empty() && state != to_string(lease->state))
+          continue;
         rows.push_back(lease_json(*lease, context_.logs.size(lease->id)));
       }
     });

@@ -151,6 +151,8 @@ TEST(Api, TakesAJobFromOrderToReceipt) {
   EXPECT_EQ(bundle.raw, world.get("/v1/leases/" + id + "/receipt", &world.buyer).raw);
   EXPECT_EQ(world.get("/v1/leases?state=settled", &world.buyer).body.at("leases").as_array().size(),
             1U);
+  EXPECT_EQ(world.get("/v1/leases?state=live", &world.buyer).body.at("leases").as_array().size(),
+            0U);
   EXPECT_EQ(world.get("/v1/leases?state=running", &world.buyer).body.at("leases").as_array().size(),
             0U);
   EXPECT_EQ(
@@ -176,6 +178,8 @@ TEST(Api, AnswersAnIdempotencyKeyOnceAndAcrossARestart) {
   EXPECT_EQ(other.status, 401U);
   EXPECT_EQ(other.code(), "replayed");
   EXPECT_EQ(world.get("/v1/leases", &world.buyer).body.at("leases").as_array().size(), 1U);
+  EXPECT_EQ(world.get("/v1/leases?state=live", &world.buyer).body.at("leases").as_array().size(),
+            1U);
 }
 
 TEST(Api, TellsAnAgentThatComesBackWhatItMissed) {
