@@ -51,7 +51,10 @@ Result<Incoming> read_match(const json::value& value) {
   if (spec == nullptr) return bad_field("match.spec", "is missing");
   MIZAN_TRY(hash, canonical_json_hash(*spec));
   match.spec_hash = hash;
-  MIZAN_TRY(read, from_json<job::Spec>(*spec, "match.spec"));
+  // What the buyer declares of the deal is for the exchange's rules: here it counts in the hash.
+  json::value mine = *spec;
+  if (mine.is_object()) mine.get_object().erase("declaration");
+  MIZAN_TRY(read, from_json<job::Spec>(mine, "match.spec"));
   match.spec = std::move(read);
   return match;
 }

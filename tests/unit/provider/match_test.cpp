@@ -28,6 +28,13 @@ void with_job(FakeLease& lease, const std::function<void(job::Job&)>& change) {
 const std::vector<Spoiled>& table() {
   static const std::vector<Spoiled> rows = {
       {"", [](World&, FakeLease&) {}},
+      {"",
+       [](World&, FakeLease& l) {
+         auto spec = parse_json(l.spec).value();
+         spec.get_object()["declaration"] = json::object{{"end_use", "commercial"}};
+         l.spec = canonical_json(spec).value();
+         l.bid.spec_hash = canonical_json_hash(spec).value();
+       }},
       {"invalid_argument: terms.provider: is another provider",
        [](World&, FakeLease& l) { l.terms.provider = World::key(9).address(); }},
       {"conflict: terms.askHash: is no ask of this agent that is open now",
