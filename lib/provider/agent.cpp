@@ -142,7 +142,7 @@ void Agent::connect_when_due() {
 void Agent::list_when_due() {
   if (!welcomed_) return;
   const uint64_t now = now_ms();
-  if (!listing_.sent || (!listing_.listed && now >= listing_.again_at_ms)) {
+  if (!listing_.sent || now >= listing_.again_at_ms) {
     if (auto fresh = listing_.refresh(config_.offer, exchange_seconds()); !fresh) {
       notify({}, "the ask could not be kept: " + fresh.error().message, true);
     } else {
@@ -150,9 +150,9 @@ void Agent::list_when_due() {
                                    listing_.attributes(), listing_.signature()));
       listing_.sent = true;
     }
-    listing_.again_at_ms = now + kAskAgainMs;
+    listing_.again_at_ms = now + kAskAgainMs;  // later, once there is an answer
   }
-  if (!listing_.listed) wake_at(listing_.again_at_ms);
+  wake_at(listing_.again_at_ms);
   if (listing_.to_cancel().empty() || listing_.cancelling) return;
   if (now < listing_.cancel_again_at_ms) return wake_at(listing_.cancel_again_at_ms);
   eip712::CancelAsk cancel;

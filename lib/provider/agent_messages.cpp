@@ -79,6 +79,8 @@ void Agent::handle(const Match& message) {
                             Durability::process);
   }
   if (!good) {
+    if (listing_.sent && message.terms.provider == parts_.key.address())
+      listing_.disown(message.terms.ask_hash);
     notify(message.lease, "turned down: " + good.error().message, true);
     parts_.link.send(reject_message(ask_reply(Pending::Kind::reject, message.lease), message.lease,
                                     good.error()));
@@ -181,8 +183,13 @@ void Agent::handle(const Reply& message) {
   const Pending pending = it->second;
   pending_.erase(it);
   if (message.error) return refused(pending, *message.error);
+  // Its clock may have been set since the welcome.
+  if (message.time_ms != 0) exchange_ahead_ms_ = message.time_ms - now_ms();
   if (pending.kind == Pending::Kind::heartbeat) heartbeat_taken(message.id, pending.sent_at_ms);
-  if (pending.kind == Pending::Kind::ask) listing_.listed = true;
+  if (pending.kind == Pending::Kind::ask) {
+    listing_.listed = true;
+    listing_.again_at_ms = now_ms() + Listing::kConfirmMs;
+  }
 }
 
 void Agent::refused(const Pending& pending, const Error& error) {
@@ -192,6 +199,9 @@ void Agent::refused(const Pending& pending, const Error& error) {
   switch (pending.kind) {
     case Pending::Kind::ask:
       notify({}, "the ask is refused: " + error.message, true);
+      listing_.listed = false;
+      // The exchange has ended it, or one after it: the same ask is never taken again.
+      if (error.code == ErrorCode::replayed) listing_.renew();
       break;
     case Pending::Kind::heartbeat:
       for (auto& [id, each] : leases_)

@@ -30,12 +30,13 @@ Result<void> Listing::load() {
   return {};
 }
 
-Result<void> Listing::save() {
+Result<void> Listing::save(const eip712::Ask& ask, const std::string& attributes,
+                           const Signature& signature, const std::vector<OrderId>& to_cancel) {
   return store_.put(kName,
-                    json_text(json::object{{"ask", to_json(ask_)},
-                                           {"attributes", to_json(attributes_)},
-                                           {"signature", to_json(signature_)},
-                                           {"cancel", to_json(to_cancel_)}}),
+                    json_text(json::object{{"ask", to_json(ask)},
+                                           {"attributes", to_json(attributes)},
+                                           {"signature", to_json(signature)},
+                                           {"cancel", to_json(to_cancel)}}),
                     Durability::machine);
 }
 
@@ -45,15 +46,16 @@ Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds) {
     if (auto found = load(); !found && found.error().code == ErrorCode::io_error)
       return fail(std::move(found).error());
   }
-  const bool same = have_ && ask_.provider == key_.address() && ask_.rate == offer.rate.nano &&
-                    ask_.units_per_node == offer.capacity.units &&
+  const bool same = !renew_ && have_ && ask_.provider == key_.address() &&
+                    ask_.rate == offer.rate.nano && ask_.units_per_node == offer.capacity.units &&
                     ask_.min_seconds == offer.min_seconds &&
                     ask_.max_seconds == offer.max_seconds && attributes_ == offer.attributes;
   // It is renewed while the longest lease still fits into its window.
   if (same && now_seconds >= ask_.from && now_seconds + offer.max_seconds + kDay < ask_.until)
     return false;
-  if (have_) to_cancel_.push_back(id_);
-  if (to_cancel_.size() > kCancelMax) to_cancel_.erase(to_cancel_.begin());
+  auto to_cancel = to_cancel_;
+  if (have_) to_cancel.push_back(id_);
+  if (to_cancel.size() > kCancelMax) to_cancel.erase(to_cancel.begin());
   eip712::Ask ask;
   ask.provider = key_.address();
   ask.chip = "cpu";
@@ -68,19 +70,31 @@ Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds) {
   ask.attributes_hash = keccak256(offer.attributes);
   // Nonces rise: with the clock, or past the last one where the clock stepped back.
   ask.nonce = std::max(now_seconds, have_ ? ask_.nonce + 1 : 0);
+  const Signature signature = eip712::sign(domain_, ask, key_);
+  // On the disk before it is sent: one that nobody remembers would be matched and turned down until
+  // it runs out.
+  MIZAN_CHECK(save(ask, offer.attributes, signature, to_cancel));
   ask_ = ask;
   id_ = eip712::digest(domain_, ask_);
   attributes_ = offer.attributes;
-  signature_ = eip712::sign(domain_, ask_, key_);
+  signature_ = signature;
+  to_cancel_ = std::move(to_cancel);
   have_ = true;
+  renew_ = false;
   listed = sent = false;
-  MIZAN_CHECK(save());
   return true;
+}
+
+void Listing::disown(const OrderId& ask) {
+  if (ask == id_ || std::ranges::find(to_cancel_, ask) != to_cancel_.end() ||
+      to_cancel_.size() >= kCancelMax)
+    return;
+  to_cancel_.push_back(ask);
 }
 
 Result<void> Listing::cancelled(const OrderId& ask) {
   std::erase(to_cancel_, ask);
-  return save();
+  return save(ask_, attributes_, signature_, to_cancel_);
 }
 
 }  // namespace mizan::provider

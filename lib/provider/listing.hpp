@@ -23,11 +23,18 @@ struct Offer {
 /// offer, or an ask that is about to run out, is a new ask, and the old one is to be cancelled.
 class Listing {
  public:
+  /// An open ask is sent again after so long, which changes nothing; where the exchange has ended
+  /// it meanwhile (its provider was on a list for a while), it is listed anew.
+  static constexpr uint64_t kConfirmMs = 60'000;
+
   Listing(Store& store, const eip712::Domain& domain, const SecretKey& key)
       : store_(store), domain_(domain), key_(key) {}
 
   /// Reads the stored ask, or makes one for `offer` at `now`. True if it is another than before.
   Result<bool> refresh(const Offer& offer, uint64_t now_seconds);
+
+  /// The next refresh makes another ask, whatever the offer.
+  void renew() { renew_ = true; }
 
   const eip712::Ask& ask() const { return ask_; }
   const OrderId& id() const { return id_; }
@@ -37,6 +44,9 @@ class Listing {
   /// Asks that were replaced and may still be open.
   const std::vector<OrderId>& to_cancel() const { return to_cancel_; }
   Result<void> cancelled(const OrderId& ask);
+  /// An ask of ours that is open at the exchange and that nobody here remembers (its file was
+  /// damaged): it is to be cancelled too.
+  void disown(const OrderId& ask);
 
   bool listed = false;       ///< the exchange has it, over this connection
   bool sent = false;         ///< and has been asked to
@@ -46,13 +56,15 @@ class Listing {
 
  private:
   Result<void> load();
-  Result<void> save();
+  Result<void> save(const eip712::Ask& ask, const std::string& attributes,
+                    const Signature& signature, const std::vector<OrderId>& to_cancel);
 
   Store& store_;
   eip712::Domain domain_;
   const SecretKey& key_;
   bool loaded_ = false;
   bool have_ = false;
+  bool renew_ = false;
   eip712::Ask ask_;
   OrderId id_;
   std::string attributes_;

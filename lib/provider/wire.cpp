@@ -124,6 +124,8 @@ Result<Incoming> read_reply(const json::value& value, bool is_error) {
   Reply reply;
   in.optional("id", reply.id);
   if (!is_error) {
+    eip712::Acknowledgement word;
+    if (in.optional("acknowledgement", word)) reply.time_ms = word.time_ms;
     if (in.failed()) return fail(in.finish().error());
     return reply;
   }

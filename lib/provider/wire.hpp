@@ -57,6 +57,7 @@ struct Closed {
 /// The answer to the message with this id: done, or why not.
 struct Reply {
   uint64_t id = 0;
+  uint64_t time_ms = 0;  ///< by the exchange's clock, where the reply has an acknowledgement
   std::optional<Error> error;
 };
 

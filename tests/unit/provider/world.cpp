@@ -14,8 +14,9 @@ constexpr uint64_t kHopMs = 3;
 
 class World::MemoryStore final : public Store {
  public:
-  explicit MemoryStore(std::map<std::string, std::string>& files) : files_(files) {}
+  explicit MemoryStore(World& world) : world_(world), files_(world.files) {}
   Result<void> put(const std::string& name, std::string_view value, Durability) override {
+    if (world_.store_error) return fail(*world_.store_error);
     files_[name] = value;
     return {};
   }
@@ -34,6 +35,7 @@ class World::MemoryStore final : public Store {
   }
 
  private:
+  World& world_;
   std::map<std::string, std::string>& files_;
 };
 
@@ -46,7 +48,7 @@ Hash32 World::sealed_hash(const LeaseId& lease) {
   return sha256(lease.view());
 }
 
-World::World(Script the_script) : script(the_script), store_(std::make_unique<MemoryStore>(files)) {
+World::World(Script the_script) : script(the_script), store_(std::make_unique<MemoryStore>(*this)) {
   facts.identity = identity.address();
   facts.meter = meter.address();
   facts.clearance = clearance.address();

@@ -77,6 +77,8 @@ class World final : public Clock, public Backend, public Link {
   // What can go wrong.
   bool exchange_up = true;
   std::optional<Error> prepare_error, upload_error, collect_error, start_error;
+  std::optional<Error> ask_error;                ///< the exchange takes no ask
+  std::optional<Error> store_error;              ///< nothing can be written
   std::function<void(FakeLease&)> before_match;  ///< spoils it
 
   // What has happened.

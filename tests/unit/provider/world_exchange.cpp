@@ -105,7 +105,11 @@ void World::welcome() {
 }
 
 void World::reply(const json::object& message) {
-  tell({{"type", "reply"}, {"id", message.at("id")}, {"sequence", 1}});
+  const eip712::Acknowledgement word{1, 1, {}, now().ms};
+  tell({{"type", "reply"},
+        {"id", message.at("id")},
+        {"sequence", 1},
+        {"acknowledgement", to_json(word)}});
 }
 
 void World::refuse(const json::object& message, ErrorCode code, const std::string& what) {
@@ -122,6 +126,7 @@ void World::heard(const std::string& text) {
   const json::object& message = value->get_object();
   const json::string& type = message.at("type").get_string();
   const eip712::Domain domain = facts.domain();
+  if (type == "ask" && ask_error) return refuse(message, ask_error->code, ask_error->message);
   if (type == "ask") {
     ask = read<eip712::Ask>(message, "ask");
     EXPECT_TRUE(eip712::check_signer(domain, *ask, read<Signature>(message, "signature"),

@@ -1,0 +1,67 @@
+// A provider in a simulated world: the real agent, on a machine and a network that fail.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "provider/agent.hpp"
+#include "simulation/exchange_host.hpp"
+#include "simulation/machine.hpp"
+
+namespace mizan::simulation {
+
+class AgentHost final : public provider::Link {
+ public:
+  AgentHost(Surroundings& world, Network& network, ExchangeHost& exchange, std::string name);
+  ~AgentHost() override;
+
+  void start();
+  /// The agent dies without a word, with its machine or not, and starts again after `ms`.
+  void kill(bool machine_too, uint64_t ms);
+  bool up() const { return agent_ != nullptr; }
+
+  const std::string& name() const { return name_; }
+  const Address& address() const { return key_.address(); }
+  Network::Place place() const { return place_; }
+  uint32_t units() const { return config_.offer.capacity.units; }
+  const Machine& machine() const { return machine_; }
+  HostClock& clock() { return clock_; }
+  /// Another rate from the next start on: another ask, and the old one cancelled.
+  void change_rate(uint64_t nano) { config_.offer.rate = Rate{nano}; }
+
+  // Link.
+  void connect() override;
+  void send(std::string text) override;
+  void close(const std::string& why) override;
+  void post(uint64_t number, const std::string& target, std::string body) override;
+
+ private:
+  class Hearing;
+  void open_socket(uint64_t attempt, uint64_t now_ms);
+  void closed(uint64_t attempt, const Error& why);
+  template <class F>
+  void with_agent(F&& f);
+  void arm();
+  void store_artifact(const std::string& body, const Hash32& name,
+                      std::function<void(Result<void>)> done);
+
+  Surroundings& world_;
+  Network& network_;
+  ExchangeHost& exchange_;
+  const std::string name_;
+  Random random_;
+  HostClock clock_;
+  SecretKey key_;
+  Network::Place place_;
+  AgentStore store_;
+  Machine machine_;
+  provider::ExchangeFacts facts_;
+  provider::AgentConfig config_;
+  net::Signer signer_;
+  std::unique_ptr<provider::Agent> agent_;
+  std::shared_ptr<Connection> connection_;
+  uint64_t attempt_ = 0;
+  uint64_t life_ = 0;
+  uint64_t boots_ = 1;
+  uint64_t armed_at_ms_ = 0;
+};
+
+}  // namespace mizan::simulation

@@ -1,0 +1,92 @@
+#include "simulation/auditor.hpp"
+
+namespace mizan::simulation {
+
+using namespace exchange;
+
+void Auditor::take_faults() {
+  for (; told_faults_ < books_.faults.size(); ++told_faults_)
+    world_.expect(false, "the books: " + books_.faults[told_faults_]);
+}
+
+void Auditor::take(const Sequenced& command) {
+  const Outcome outcome = core_.apply(command);
+  if (outcome.answer && !outcome.answer->repeated) {
+    if (const auto* grant = std::get_if<Grant>(&command.command))
+      books_.granted(grant->grant.to, grant->grant.amount);
+    if (const auto* ask = std::get_if<PlaceAsk>(&command.command))
+      books_.listed(outcome.answer->order, ask->ask);
+  }
+  if (!outcome.answer)
+    world_.expect(outcome.answer.error().code != ErrorCode::internal,
+                  "the core answered `internal`: " + outcome.answer.error().message);
+  books_.follow(core_, outcome.events);
+  for (const Event& event : outcome.events) {
+    const LeaseId* over = nullptr;
+    if (const auto* closed = std::get_if<LeaseClosed>(&event)) over = &closed->lease;
+    if (const auto* undone = std::get_if<LeaseUndone>(&event)) over = &undone->lease;
+    if (over == nullptr) continue;
+    if (const Lease* lease = core_.find_lease(*over)) {
+      ++endings_[lease->reason];
+      if (on_over) on_over(*lease);
+    }
+  }
+  take_faults();
+}
+
+void Auditor::follow(journal::Journal& journal) {
+  const journal::Head head = journal.head();
+  if (head.sequence < core_.last_sequence()) {
+    world_.expect(false, "acknowledged, yet not there: the journal ends at " +
+                             std::to_string(head.sequence) + ", and " +
+                             std::to_string(core_.last_sequence()) + " was reached");
+    return;
+  }
+  const auto read = journal.read(
+      core_.last_sequence() + 1, [&](uint64_t sequence, ByteView bytes) -> Result<void> {
+        MIZAN_TRY(command, decode_sequenced(bytes));
+        world_.expect(command.sequence == sequence, "a record stands in another's place");
+        take(command);
+        return {};
+      });
+  world_.expect(read.has_value(), "the journal cannot be read");
+  heads_[head.sequence] = head.hash;
+  if (heads_.size() > 5'000) heads_.erase(heads_.begin());
+}
+
+void Auditor::acknowledged(const eip712::Acknowledgement& word, uint64_t sequence) {
+  world_.expect(word.first_sequence <= sequence && sequence <= word.last_sequence,
+                "an acknowledgement is for another sequence than the answer's");
+  world_.expect(word.last_sequence <= core_.last_sequence(),
+                "acknowledged before it was in the journal: " + std::to_string(word.last_sequence));
+  const auto head = heads_.find(word.last_sequence);
+  world_.expect(head == heads_.end() || head->second == word.journal_head,
+                "the acknowledged head is not the journal's");
+}
+
+void Auditor::compare(const Exchange& theirs) {
+  world_.expect(theirs.last_sequence() == core_.last_sequence(), "the exchange is behind");
+  world_.expect(theirs.state_hash() == core_.state_hash(),
+                "the state after recovery is not that of the whole journal");
+  books_.compare(core_);
+  take_faults();
+}
+
+void Auditor::finish(const Exchange& theirs) {
+  compare(theirs);
+  for (const LeaseId& id : books_.live) {
+    const Lease* lease = core_.find_lease(id);
+    world_.expect(false, "a lease is still open, " +
+                             (lease == nullptr ? "unknown" : std::string(to_string(lease->state))));
+  }
+  world_.expect(core_.totals().escrow.nano == 0, "money is stuck in escrow");
+  const auto offers = core_.offers("", "", 1'000);
+  for (const Offer& offer : offers.value())
+    world_.expect(offer.free_units == uint64_t{offer.ask.nodes} * offer.ask.units_per_node,
+                  "units are still taken");
+  auto restored = Exchange::restore(core_.encode(), core_.known_rules());
+  world_.expect(restored && restored->state_hash() == core_.state_hash(),
+                "a snapshot gives another state");
+}
+
+}  // namespace mizan::simulation

@@ -1,0 +1,50 @@
+// The auditor: reads the journal, keeps books of its own, and says where the exchange contradicts.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "journal/journal.hpp"
+#include "property/core_model.hpp"
+#include "simulation/surroundings.hpp"
+
+#include <map>
+#include <set>
+
+namespace mizan::simulation {
+
+/// Follows the journal with an exchange of its own, which is never restored from a snapshot, and
+/// keeps money, units and verdicts a second time (property/core_model.hpp) from what that one says.
+class Auditor {
+ public:
+  Auditor(Surroundings& world, exchange::RuleSets rules) : world_(world), core_(std::move(rules)) {}
+
+  /// Reads on to the journal's head. Called when nothing of it is in work.
+  void follow(journal::Journal& journal);
+  /// What somebody was told: these records are there, and the head was this.
+  void acknowledged(const eip712::Acknowledgement& word, uint64_t sequence);
+  /// The exchange's own state, in between.
+  void compare(const exchange::Exchange& theirs);
+  /// Nothing is open any more: all money is in accounts, all units are free.
+  void finish(const exchange::Exchange& theirs);
+
+  const exchange::Exchange& core() const { return core_; }
+  const test::CoreModel& books() const { return books_; }
+  uint64_t leases() const { return books_.matches + books_.held_deals; }
+  uint64_t commands() const { return core_.last_sequence(); }
+  /// How each lease that is over ended: reason by count.
+  const std::map<std::string, uint64_t>& endings() const { return endings_; }
+  /// Called for each lease that was closed or undone.
+  std::function<void(const exchange::Lease&)> on_over;
+
+ private:
+  void take(const exchange::Sequenced& command);
+  void take_faults();
+
+  Surroundings& world_;
+  exchange::Exchange core_;
+  test::CoreModel books_;
+  size_t told_faults_ = 0;
+  std::map<uint64_t, Hash32> heads_;  ///< of the last groups, by their last sequence
+  std::map<std::string, uint64_t> endings_;
+};
+
+}  // namespace mizan::simulation

@@ -1,0 +1,157 @@
+#include "simulation/exchange_host.hpp"
+
+namespace mizan::simulation {
+
+ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& auditor,
+                           exchange::RuleSets rules, const std::string& folder)
+    : world_(world),
+      network_(network),
+      auditor_(auditor),
+      rules_(std::move(rules)),
+      random_(world.random.fork("exchange")),
+      clock_(world.scheduler),
+      keys_{world.key("identity"), world.key("meter"), world.key("clearance")},
+      operator_key_(world.key("operator")),
+      domain_(keys_.domain()),
+      log_(clock_,
+           [this](const std::string& line) {
+             if (world_.talks) world_.say("exchange", line);
+           }),
+      pool_(world),
+      storage_(world, keys_.exchange_id()) {
+  config_.operator_ = operator_key_.address();
+  config_.fee_bps = static_cast<uint16_t>(random_.below(500));
+  config_.voucher_interval_s = static_cast<uint32_t>(random_.between(1, 15));
+  config_.readiness_s = 60;
+  config_.state = folder;
+  config_.sequencer.snapshot_every = random_.between(50, 2'000);
+  config_.sequencer.prune = random_.chance(5'000);
+  config_.sequencer.keep_before_snapshot = random_.below(100);
+  if (world.faults.on(Fault::clock_drift)) {
+    clock_.drift_ppm = static_cast<int64_t>(random_.below(200)) - 100;
+    world.faults.note(Fault::clock_drift);
+  }
+  pool_.on_work = [this] { soon(); };
+  storage_.set_on_crash([this] { dead_ = true; });
+}
+
+ExchangeHost::~ExchangeHost() {
+  network_.serve(nullptr);
+  pool_.drop();
+}
+
+void ExchangeHost::start() {
+  if (up()) return;
+  const auto again = [this] { world_.scheduler.after(1'000, [this] { start(); }); };
+  auto journal = storage_.open();
+  if (!journal) {
+    world_.expect(storage_.is_damaged() && journal.error().code == ErrorCode::corrupted,
+                  "the journal does not open: " + journal.error().message);
+    storage_.repair();
+    return again();
+  }
+  world_.expect(!storage_.is_damaged(), "a damaged journal was opened");
+  journal_ = *std::move(journal);
+  auditor_.follow(*journal_);
+  auto opened = service::Service::open(config_, {clock_, pool_, *journal_, keys_, log_, rules_});
+  if (storage_.crashed() || !opened) {
+    world_.expect(
+        storage_.crashed() || opened.error().code == ErrorCode::io_error ||
+            opened.error().code == ErrorCode::unavailable,
+        "the exchange does not start: " + (opened ? std::string() : opened.error().message));
+    if (opened) service_ = *std::move(opened);
+    gone(storage_.crashed() && world_.faults.strikes(Fault::power_loss, 5'000));
+    return again();
+  }
+  service_ = *std::move(opened);
+  auditor_.follow(*journal_);
+  auditor_.compare(service_->state().unlocked());
+  dead_ = false;
+  ++life_;
+  up_since_ms_ = world_.scheduler.now_ms();
+  network_.serve(service_.get());
+  armed_at_ms_ = 0;
+  soon();
+}
+
+/// All that the program held is lost.
+void ExchangeHost::gone(bool power_lost) {
+  network_.serve(nullptr);
+  pool_.drop();
+  service_.reset();
+  journal_.reset();
+  dead_ = false;
+  soon_ = false;
+  ++life_;
+  up_since_ms_ = 0;
+  storage_.settle(power_lost);
+}
+
+void ExchangeHost::kill(bool power_lost) {
+  if (!up()) return;
+  gone(power_lost);
+  world_.scheduler.after(random_.between(20, random_.chance(2'000) ? 40'000 : 4'000),
+                         [this] { start(); });
+}
+
+void ExchangeHost::pause(uint64_t ms) {
+  paused_until_ms_ = world_.scheduler.now_ms() + ms;
+  world_.scheduler.after(ms, [this] { soon(); });
+}
+
+void ExchangeHost::soon() {
+  if (soon_ || !up()) return;
+  soon_ = true;
+  // About what a group's sync takes: what arrives meanwhile is the next group.
+  world_.scheduler.after(random_.between(0, 2), [this, life = life_] {
+    if (life != life_) return;
+    soon_ = false;
+    step();
+  });
+}
+
+void ExchangeHost::step() {
+  if (!up() || paused()) return;
+  const bool worked = service_->step();
+  if (storage_.crashed() || service_->sequencer().failed()) {
+    dead_ = true;
+    const bool power_lost = storage_.crashed() && world_.faults.strikes(Fault::power_loss, 5'000);
+    gone(power_lost);
+    world_.scheduler.after(random_.between(20, 4'000), [this] { start(); });
+    return;
+  }
+  if (worked) {
+    auditor_.follow(*journal_);
+    soon();
+  }
+  arm();
+}
+
+void ExchangeHost::arm() {
+  const uint64_t now = world_.scheduler.now_ms();
+  const auto idle = service_->idle_for(net::Milliseconds{250});
+  const uint64_t at = now + std::max<uint64_t>(1, static_cast<uint64_t>(idle.count()));
+  if (armed_at_ms_ > now && armed_at_ms_ <= at) return;
+  armed_at_ms_ = at;
+  world_.scheduler.after(at - now, [this, at, life = life_] {
+    if (life != life_ || armed_at_ms_ != at) return;
+    armed_at_ms_ = 0;
+    step();
+    if (up() && armed_at_ms_ == 0) arm();
+  });
+}
+
+bool ExchangeHost::submit(exchange::Command command,
+                          std::function<void(const Result<service::Applied>&)> done) {
+  if (!up()) return false;
+  if (const auto good = service_->context().verify(command); !good) {
+    world_.expect(good.error().code == ErrorCode::not_found,
+                  "an officer's command is not verified: " + good.error().message);
+    return false;
+  }
+  service_->sequencer().submit(std::move(command), std::nullopt, std::move(done));
+  soon();
+  return true;
+}
+
+}  // namespace mizan::simulation

@@ -1,0 +1,93 @@
+// The exchange in a simulated world: the real service, killed and started again.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "service/service.hpp"
+#include "simulation/auditor.hpp"
+#include "simulation/network.hpp"
+#include "simulation/storage.hpp"
+
+namespace mizan::simulation {
+
+/// Work in the order of its posting, or a little out of it, as threads would do it.
+class Pool final : public service::Executor {
+ public:
+  explicit Pool(Surroundings& world) : world_(world), random_(world.random.fork("pool")) {}
+  void post(std::function<void()> work) override {
+    world_.scheduler.after(random_.below(2), [work = std::move(work), alive = alive_, this] {
+      if (*alive != life_) return;
+      work();
+      if (on_work) on_work();
+    });
+  }
+  /// What waits is never done: the program is dead.
+  void drop() {
+    ++life_;
+    alive_ = std::make_shared<uint64_t>(life_);
+  }
+  std::function<void()> on_work;
+
+ private:
+  Surroundings& world_;
+  Random random_;
+  uint64_t life_ = 0;
+  std::shared_ptr<uint64_t> alive_ = std::make_shared<uint64_t>(0);
+};
+
+class ExchangeHost {
+ public:
+  ExchangeHost(Surroundings& world, Network& network, Auditor& auditor, exchange::RuleSets rules,
+               const std::string& folder);
+  ~ExchangeHost();
+
+  void start();
+  bool up() const { return service_ != nullptr && !dead_; }
+  /// The program ends without a word, and starts again after a while.
+  void kill(bool power_lost);
+  /// It stands still for so long.
+  void pause(uint64_t ms);
+  bool paused() const { return paused_until_ms_ > world_.scheduler.now_ms(); }
+  /// Since when, without a break, it has served; 0 if it does not.
+  uint64_t up_since_ms() const { return up_since_ms_; }
+  HostClock& clock() { return clock_; }
+
+  /// An officer's or issuer's command, as a route would submit it. `done` hears nothing if the
+  /// exchange dies first; false if it is down.
+  bool submit(exchange::Command command, std::function<void(const Result<service::Applied>&)> done);
+
+  service::Service* service() { return service_.get(); }
+  const service::ExchangeKeys& keys() const { return keys_; }
+  const SecretKey& operator_key() const { return operator_key_; }
+  const eip712::Domain& domain() const { return domain_; }
+  const service::ServiceConfig& config() const { return config_; }
+
+ private:
+  void step();
+  void soon();
+  void arm();
+  void gone(bool power_lost);
+
+  Surroundings& world_;
+  Network& network_;
+  Auditor& auditor_;
+  const exchange::RuleSets rules_;
+  Random random_;
+  HostClock clock_;
+  service::ExchangeKeys keys_;
+  SecretKey operator_key_;
+  eip712::Domain domain_;
+  service::ServiceConfig config_;
+  service::Log log_;
+  Pool pool_;
+  Storage storage_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<service::Service> service_;
+  bool dead_ = false;  ///< killed amid a step, which has yet to return
+  bool soon_ = false;
+  uint64_t armed_at_ms_ = 0;  ///< of the next timer; 0: none
+  uint64_t paused_until_ms_ = 0;
+  uint64_t up_since_ms_ = 0;
+  uint64_t life_ = 0;
+};
+
+}  // namespace mizan::simulation

@@ -1,0 +1,33 @@
+// A simulated world: an exchange, providers, buyers, an officer, faults; and what came of it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "simulation/faults.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mizan::simulation {
+
+struct Options {
+  uint64_t seed = 1;
+  uint64_t steps = 20'000;  ///< events until the faults end and the world is led to rest
+  bool talks = false;       ///< tells on standard error what happens
+};
+
+struct Report {
+  std::vector<std::string> wrong;  ///< empty: all is as it should be
+  std::string hash;                ///< of the exchange's last state, in hex
+  uint64_t steps = 0;
+  uint64_t virtual_ms = 0;
+  uint64_t commands = 0;
+  uint64_t leases = 0;
+  std::array<uint64_t, kFaults> struck{};
+  std::map<std::string, uint64_t> endings;  ///< leases by the reason of their end
+};
+
+/// Runs one world from its beginning to its rest. The same options give the same report.
+Report run_world(const Options& options);
+
+}  // namespace mizan::simulation
