@@ -95,7 +95,7 @@ Result<void> DemoMarket::start_exchange() {
   const fs::path config = options_.folder / "exchange.yaml";
   MIZAN_CHECK(write_small_file(
       config,
-      fmt::format("listen: 127.0.0.1:{}\nstate_dir: {}\noperator: \"{}\"\nfee_bps: {}\n", port,
+      fmt::format("listen: 127.0.0.1:{}\nstate_dir: {}\noperator: \"{}\"\nfee_bps: {}\nrules: none\n", port,
                   exchange_state().string(), to_checksum(address("operator")), options_.fee_bps)));
   MIZAN_TRY(child,
             Child::start({context_.program.string(), "exchange", "--config", config.string()},

@@ -4,9 +4,12 @@
 #include "mizan/commands.hpp"
 #include "mizan/files.hpp"
 #include "mizan/print.hpp"
+#include "mizan/rules.hpp"
 #include "service/program.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace mizan::cli {
 namespace {
@@ -17,10 +20,30 @@ struct Options {
   fs::path state_dir;
   std::string operator_address;
   std::optional<uint16_t> fee_bps;
+  std::vector<std::string> rules;
+  std::string development_issuer;
+  fs::path status_lists;
 };
 
+/// The rule set to begin with, and who else vouches.
+Result<void> read_policy(const Context& context, service::ExchangeConfig& config) {
+  if (config.rules.empty()) config.rules = {shipped_rules(context)};
+  const bool none =
+      std::find(config.rules.begin(), config.rules.end(), service::kNoRules) != config.rules.end();
+  if (none && config.rules.size() > 1)
+    return fail(ErrorCode::invalid_argument, "--rules: none stands alone, without folders");
+  if (!none) {
+    MIZAN_TRY(rules, service::load_rules(config.rules));
+    config.service.rules = std::move(rules);
+  }
+  if (config.development_issuer.empty()) return {};
+  MIZAN_TRY(issuers, service::read_development_issuer(config.development_issuer));
+  config.service.development_issuers = std::move(issuers);
+  return {};
+}
+
 /// The file's configuration with the flags over it; without a file, the flags alone.
-Result<service::ExchangeConfig> read_config(const Options& options) {
+Result<service::ExchangeConfig> read_config(const Context& context, const Options& options) {
   constexpr size_t kMostBytes = 64 * 1024;
   service::ExchangeConfig config;
   if (!options.config.empty()) {
@@ -42,14 +65,18 @@ Result<service::ExchangeConfig> read_config(const Options& options) {
     config.service.operator_ = address;
   }
   if (options.fee_bps) config.service.fee_bps = *options.fee_bps;
+  if (!options.rules.empty()) config.rules.assign(options.rules.begin(), options.rules.end());
+  if (!options.development_issuer.empty()) config.development_issuer = options.development_issuer;
+  if (!options.status_lists.empty()) config.service.status_lists = options.status_lists;
   if (config.service.state.empty() || config.service.operator_.is_zero())
     return fail(ErrorCode::invalid_argument,
                 "give --config FILE, or at least --state-dir FOLDER and --operator ADDRESS");
+  MIZAN_CHECK(read_policy(context, config));
   return config;
 }
 
 Result<int> exchange(const Context& context, const Options& options) {
-  MIZAN_TRY(config, read_config(options));
+  MIZAN_TRY(config, read_config(context, options));
   MIZAN_CHECK(service::run_exchange(
       config, service::stderr_sink(), [&context](const service::Ready& ready) {
         const Terminal terminal(stdout, context.no_color);
@@ -75,6 +102,16 @@ void add_exchange(CLI::App& app, Context& context) {
   command.add_option("--state-dir", options.state_dir, "Keys, journal, logs and artifacts");
   command.add_option("--operator", options.operator_address, "Who grants balances");
   command.add_option("--fee-bps", options.fee_bps, "Fee in hundredths of a per cent");
+  command
+      .add_option(
+          "--rules", options.rules,
+          "Folder of rule files; repeat it to add an operator's own. `none`: no rules, every "
+          "deal is allowed. Default: those that came with this program")
+      ->allow_extra_args(false);
+  command.add_option("--development-issuer", options.development_issuer,
+                     "JWK, or a file of one, of an issuer that vouches in demonstrations only");
+  command.add_option("--status-lists", options.status_lists,
+                     "Folder of issuers' status lists that you keep fresh");
   on_run(command, context, [&context] { return exchange(context, options); });
 }
 

@@ -8,6 +8,7 @@
 #include "mizan/json_view.hpp"
 #include "mizan/print.hpp"
 #include "mizan/settings.hpp"
+#include "service/rule_store.hpp"
 #include "service/sequencer.hpp"
 
 #include <fmt/format.h>
@@ -33,8 +34,9 @@ std::string live_state_hash(const fs::path& state, uint64_t sequence) {
 
 Result<int> verify(const Context& context, const fs::path& state) {
   MIZAN_TRY(opened, open_journal(state));
-  MIZAN_TRY(replayed, service::recover_state(*opened, true));
-  MIZAN_TRY(recovered, service::recover_state(*opened));
+  MIZAN_TRY(rules, service::RuleStore::open(state / "rulesets"));
+  MIZAN_TRY(replayed, service::recover_state(*opened, true, rules->all()));
+  MIZAN_TRY(recovered, service::recover_state(*opened, false, rules->all()));
   const Hash32 hash = replayed.state_hash();
   const uint64_t sequence = replayed.last_sequence();
   const bool snapshot_agrees = recovered.state_hash() == hash;
@@ -80,7 +82,8 @@ Result<int> verify(const Context& context, const fs::path& state) {
 
 Result<int> hash(const Context& context, const fs::path& state) {
   MIZAN_TRY(opened, open_journal(state));
-  MIZAN_TRY(recovered, service::recover_state(*opened));
+  MIZAN_TRY(rules, service::RuleStore::open(state / "rulesets"));
+  MIZAN_TRY(recovered, service::recover_state(*opened, false, rules->all()));
   const std::string text = hex0x(recovered.state_hash().view());
   if (context.json)
     print_json(json::object{{"sequence", recovered.last_sequence()}, {"stateHash", text}});

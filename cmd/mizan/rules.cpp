@@ -2,6 +2,8 @@
 
 #include "mizan/files.hpp"
 
+#include <cstdlib>
+
 namespace mizan::cli {
 namespace {
 
@@ -16,9 +18,11 @@ tl::unexpected<Error> bad_rules(const fs::path& place, const std::string& why) {
 }  // namespace
 
 fs::path shipped_rules(const Context& context) {
+  if (const char* set = std::getenv("MIZAN_RULES"); set != nullptr && *set != 0) return set;
   const fs::path here = context.program.parent_path();
-  for (const fs::path& folder : {here / "policy", here / ".." / "share" / "mizan" / "policy",
-                                 here / ".." / ".." / "policy"}) {
+  for (const fs::path& folder :
+       {here / "policy", here / ".." / "share" / "mizan" / "policy", here / ".." / ".." / "policy",
+        fs::path("/usr/share/mizan/policy")}) {
     std::error_code ignored;
     if (fs::is_directory(folder, ignored)) return folder.lexically_normal();
   }

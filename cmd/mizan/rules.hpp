@@ -7,8 +7,8 @@
 
 namespace mizan::cli {
 
-/// The rules that came with this program: `policy` beside it, in ../share/mizan, or in the
-/// repository that it was built in.
+/// The rules that came with this program: what MIZAN_RULES names, or `policy` beside it, in
+/// ../share/mizan, in the repository that it was built in, or in /usr/share/mizan.
 std::filesystem::path shipped_rules(const Context& context);
 
 /// The .json files of the folders, name to text; names that are there twice get their folder's

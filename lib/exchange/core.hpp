@@ -147,7 +147,7 @@ class Exchange::Core {
 
   // readers.cpp
   const Lease* lease_by(const LeaseId& id) const;
-  UnixMs held_until(const Lease& lease) const;
+  static UnixMs held_until(const Lease& lease);
 
   State state;
   RuleSets known_rules;

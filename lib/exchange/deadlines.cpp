@@ -36,7 +36,7 @@ UnixMs Exchange::Core::abandoned_at(const Lease& lease) const {
 }
 
 /// When a held deal that nobody decides is undone; nor does it outlast its bid.
-UnixMs Exchange::Core::held_until(const Lease& lease) const {
+UnixMs Exchange::Core::held_until(const Lease& lease) {
   return std::min(later(lease.held_at, kHoldMs), bid_deadline(lease.bid));
 }
 

@@ -91,7 +91,7 @@ class Exchange {
   /// Who may decide, list and file: the operator and the officers of the options.
   bool is_officer(const Address& address) const;
   std::vector<const Lease*> held() const;       ///< deals that wait for an officer, oldest first
-  UnixMs held_until(const Lease& lease) const;  ///< of a held one
+  static UnixMs held_until(const Lease& lease);  ///< of a held one
   std::vector<const Lease*> review() const;     ///< live leases that would not pass now
   const PartyFacts* facts_of(const Address& account) const;  ///< also when they have expired
   /// Whether its facts count now: not expired, and by an issuer that is accepted.

@@ -103,8 +103,8 @@ std::vector<const Lease*> Exchange::held() const {
   for (const auto& [number, id] : core_->held) out.push_back(find_lease(id));
   return out;
 }
-UnixMs Exchange::held_until(const Lease& lease) const {
-  return core_->held_until(lease);
+UnixMs Exchange::held_until(const Lease& lease) {
+  return Core::held_until(lease);
 }
 std::vector<const Lease*> Exchange::review() const {
   std::vector<const Lease*> out;

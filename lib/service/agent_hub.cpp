@@ -264,6 +264,8 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
   } else if (const auto* undone = std::get_if<exchange::LeaseUndone>(&event)) {
     if (const Lease* lease = lease_of(undone->lease))
       send(undone->provider, closed_message(*lease, keys));
+  } else if (const auto* spoke = std::get_if<exchange::PolicySpoke>(&event)) {
+    send(spoke->provider, policy_message(*spoke));
   }
 }
 

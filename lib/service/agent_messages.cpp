@@ -62,6 +62,13 @@ std::string closed_message(const exchange::Lease& lease, const ExchangeKeys& key
   return json_text(out);
 }
 
+std::string policy_message(const exchange::PolicySpoke& spoke) {
+  json::object out = spoken_json(spoke);
+  out["type"] = "policy";
+  out["order"] = to_json(spoke.order);
+  return json_text(out);
+}
+
 std::string log_ok_message(const LeaseId& lease, uint64_t size) {
   return json_text(json::object{{"type", "log_ok"}, {"lease", to_json(lease)}, {"size", size}});
 }

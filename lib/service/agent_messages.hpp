@@ -20,6 +20,8 @@ std::string voucher_message(const eip712::Voucher& voucher, const Signature& sig
 std::string stop_message(const LeaseId& lease, const std::string& reason);
 /// With the receipt, unless the lease never opened.
 std::string closed_message(const exchange::Lease& lease, const ExchangeKeys& keys);
+/// Why policy kept a bid from the provider's ask.
+std::string policy_message(const exchange::PolicySpoke& spoke);
 std::string log_ok_message(const LeaseId& lease, uint64_t size);
 /// Without an id, `id` is left out.
 std::string error_message(const std::optional<uint64_t>& id, const Error& error);

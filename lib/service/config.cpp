@@ -11,6 +11,8 @@ namespace {
 using job::fault_at;
 using job::YamlMap;
 
+constexpr size_t kMostRuleFolders = 16;
+
 const std::vector<std::string_view> kKeys = {"listen",
                                              "state_dir",
                                              "operator",
@@ -26,7 +28,10 @@ const std::vector<std::string_view> kKeys = {"listen",
                                              "artifact_total_gb",
                                              "max_connections",
                                              "max_connections_per_address",
-                                             "verify_threads"};
+                                             "verify_threads",
+                                             "rules",
+                                             "development_issuer",
+                                             "status_lists"};
 
 /// The number under `key`, put through `set` if it is there.
 template <class Set>
@@ -137,6 +142,14 @@ Result<ExchangeConfig> parse_exchange_config(std::string_view text,
   if (prune && *prune != "true" && *prune != "false")
     return fault_at("prune", map.at("prune"), "must be true or false");
   config.service.sequencer.prune = prune == "true";
+  MIZAN_TRY(rules, map.list("rules", kMostRuleFolders));
+  for (const std::string& name : rules)
+    config.rules.push_back(name == kNoRules ? std::filesystem::path(name) : path(name));
+  MIZAN_TRY(issuer, map.text("development_issuer"));
+  if (issuer)
+    config.development_issuer = issuer->starts_with('{') ? *issuer : path(*issuer).string();
+  MIZAN_TRY(lists, map.text("status_lists"));
+  if (lists) config.service.status_lists = path(*lists);
   MIZAN_CHECK(read_sizes(map, config));
   return config;
 }

@@ -4,9 +4,12 @@
 
 #include "net/auth.hpp"
 #include "service/artifact_store.hpp"
+#include "service/credentials.hpp"
 #include "service/executor.hpp"
 #include "service/keys.hpp"
 #include "service/log_store.hpp"
+#include "service/rate_limit.hpp"
+#include "service/rule_store.hpp"
 #include "service/sequencer.hpp"
 
 #include <atomic>
@@ -20,7 +23,16 @@ struct ServiceConfig {
   uint32_t voucher_interval_s = 10;
   uint32_t readiness_s = 60;
   exchange::Limits limits{};
-  std::filesystem::path state;  ///< logs/ and artifacts/ stand in it
+  /// That a new exchange begins with; null for the empty rule set. Kept, so that it can be named.
+  std::shared_ptr<const policy::RuleSet> rules{};
+  /// Issuers (URI -> JWK as canonical JSON) that a new exchange begins with, for a demonstration:
+  /// one that accepts such issuers does not start, or take such options, without any.
+  std::map<std::string, std::string> development_issuers{};
+  std::filesystem::path status_lists{};  ///< see CredentialDesk
+  RateLimitOptions plans{100, 20};       ///< of an address
+  RateLimitOptions no_matches{50, 5};    ///< bids of an account that matched nothing
+  RateLimitOptions proofs{10, 1};        ///< credentials of an account
+  std::filesystem::path state;           ///< logs/, artifacts/ and rulesets/ stand in it
   uint64_t log_bytes_max = uint64_t{256} << 20;
   ArtifactLimits artifacts{};
   SequencerOptions sequencer{};
@@ -34,12 +46,11 @@ struct ServiceParts {
   journal::Journal& journal;
   const ExchangeKeys& keys;
   const Log& log;
-  exchange::RuleSets rules{};  ///< known from the start; the journal's must be among them
 };
 
 struct Context {
   Context(ServiceConfig config_, ServiceParts parts_, exchange::Exchange recovered,
-          std::unique_ptr<ArtifactStore> artifacts_)
+          std::unique_ptr<ArtifactStore> artifacts_, std::unique_ptr<RuleStore> rules_)
       : config(std::move(config_)),
         parts(parts_),
         domain(parts.keys.domain()),
@@ -48,7 +59,12 @@ struct Context {
         sequencer(parts.journal, state, time, parts.clock, parts.log, config.sequencer),
         authenticator(domain),
         logs(config.state / "logs", config.log_bytes_max),
-        artifacts(std::move(artifacts_)) {}
+        artifacts(std::move(artifacts_)),
+        rules(std::move(rules_)),
+        credentials(hex0x(parts.keys.exchange_id().view()), config.status_lists),
+        plans(parts.clock, config.plans, "plans from this address"),
+        no_matches(parts.clock, config.no_matches, "bids of this account that matched nothing"),
+        proofs(parts.clock, config.proofs, "credentials of this account") {}
 
   const ServiceConfig config;
   const ServiceParts parts;
@@ -59,6 +75,11 @@ struct Context {
   net::Authenticator authenticator;
   LogStore logs;
   const std::unique_ptr<ArtifactStore> artifacts;
+  const std::unique_ptr<RuleStore> rules;
+  CredentialDesk credentials;
+  RateLimit plans;
+  RateLimit no_matches;
+  RateLimit proofs;
 
   std::atomic<uint64_t> requests = 0;
   std::atomic<uint64_t> refusals = 0;

@@ -24,12 +24,21 @@ namespace mizan::service {
 ///     artifact_gb: 4                # one artifact; artifact_account_gb and artifact_total_gb too
 ///     max_connections: 20000        # and max_connections_per_address
 ///     verify_threads: 2
+///     rules: [/usr/share/mizan/policy, own]   # folders; `none`: nothing is assessed
+///     development_issuer: issuer.jwk          # for demonstrations: a JWK or its file
+///     status_lists: /var/lib/mizan/status     # issuers' lists, kept fresh by the operator
 struct ExchangeConfig {
   ServiceConfig service{};  ///< with the state folder
   net::ServerOptions server{};
   std::filesystem::path passphrase_file{};
-  size_t verify_threads = 0;  ///< 0: one a core, two at least
+  size_t verify_threads = 0;                   ///< 0: one a core, two at least
+  std::vector<std::filesystem::path> rules{};  ///< folders, or kNoRules alone; none: the default's
+  std::string development_issuer{};            ///< a JWK, or a file of one
 };
+
+inline constexpr std::string_view kNoRules = "none";
+/// The URI by which the issuer of --development-issuer is known.
+inline constexpr std::string_view kDevelopmentIssuer = "urn:mizan:development";
 
 /// Reads the text of exchange.yaml. Relative paths are taken from `folder`, the file's own. Errors
 /// name key and line.
@@ -44,6 +53,13 @@ struct Ready {
   Hash32 id;
   Address identity;
 };
+
+/// Every .json file of the folders as one rule set: a rule can only add findings, so that a later
+/// folder makes it stricter. invalid_argument says what does not load, and where.
+Result<std::shared_ptr<const policy::RuleSet>> load_rules(
+    const std::vector<std::filesystem::path>& folders);
+/// The issuers of a JWK, or of a file that holds one.
+Result<std::map<std::string, std::string>> read_development_issuer(const std::string& jwk_or_file);
 
 /// Runs until SIGTERM or SIGINT, then ends in good order and writes the state's hash to
 /// last_state.json. An error if it could not start, or when the journal failed on the way: nothing

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t kOrderBytes = 512 << 10;  // a spec of 64 KiB, escaped, with room
 constexpr uint64_t kSmallBytes = 64 << 10;
+constexpr uint64_t kRuleSetBytes = 8 << 20;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> parts;
@@ -49,6 +50,18 @@ const std::vector<Routes::Route>& Routes::routes() {
       {"GET", "/v1/leases/{}/logs", 0, &Routes::get_logs},
       {"POST", "/v1/leases/{}/request-close", kSmallBytes, &Routes::post_request_close},
       {"GET", "/v1/leases/{}/receipt", 0, &Routes::get_receipt},
+      {"GET", "/v1/leases/{}/verdict", 0, &Routes::get_verdict},
+      {"GET", "/v1/policy", 0, &Routes::get_policy},
+      {"POST", "/v1/policy", kSmallBytes * 2, &Routes::post_policy},
+      {"GET", "/v1/policy/rulesets/{}", 0, &Routes::get_rule_set},
+      {"PUT", "/v1/policy/rulesets", kRuleSetBytes, &Routes::put_rule_set},
+      {"GET", "/v1/policy/queue", 0, &Routes::get_queue},
+      {"GET", "/v1/policy/review", 0, &Routes::get_review},
+      {"POST", "/v1/policy/decisions", kSmallBytes, &Routes::post_decision},
+      {"POST", "/v1/policy/listings", kSmallBytes, &Routes::post_listing},
+      {"POST", "/v1/policy/licences", kSmallBytes, &Routes::post_licence},
+      {"POST", "/v1/credentials/challenge", kSmallBytes, &Routes::post_challenge},
+      {"POST", "/v1/credentials", kOrderBytes, &Routes::post_credential},
       {"PUT", "/v1/artifacts/{}", 0, &Routes::put_artifact},
       {"GET", "/v1/artifacts/{}", 0, &Routes::get_artifact},
   };

@@ -60,6 +60,18 @@ class Routes {
   void post_bid(Call call);
   void post_bid_cancel(Call call);
   void post_request_close(Call call);
+  void get_policy(Call call);
+  void get_rule_set(Call call);
+  void put_rule_set(Call call);
+  void post_policy(Call call);
+  void get_queue(Call call);
+  void get_review(Call call);
+  void get_verdict(Call call);
+  void post_decision(Call call);
+  void post_listing(Call call);
+  void post_licence(Call call);
+  void post_challenge(Call call);
+  void post_credential(Call call);
   void put_artifact(Call call);
   void get_artifact(Call call);
 
@@ -73,8 +85,17 @@ class Routes {
   Result<net::BodyPlan> plan_artifact(const net::Request& head, const std::string& name);
   bool may_read_artifact(const Hash32& name, const Address& who) const;
 
+  /// The leases that `f` picks, as it shows each: for officers.
+  void answer_officer(
+      const Call& call,
+      const std::function<std::vector<const exchange::Lease*>(const exchange::Exchange&)>& pick,
+      const std::function<json::object(const exchange::Lease&)>& show);
+  /// forbidden unless `who` may decide, list and file: before anything reaches the journal.
+  Result<void> check_officer(const Address& who) const;
+
   /// Makes the answer's own fields; called on the sequencer's thread, which may read `exchange`.
-  using Render = std::function<json::object(const exchange::Answer&, const exchange::Exchange&)>;
+  /// The outcome is one that succeeded.
+  using Render = std::function<json::object(const exchange::Outcome&, const exchange::Exchange&)>;
   /// Verifies and submits; `account` is whose idempotency key it is.
   void submit(Call call, exchange::Command command, const Address& account, Render render);
 

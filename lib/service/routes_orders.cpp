@@ -6,8 +6,8 @@
 
 namespace mizan::service {
 
-using exchange::Answer;
 using exchange::Exchange;
+using exchange::Outcome;
 
 namespace {
 
@@ -47,7 +47,7 @@ Result<SignedWithText<Message>> read_signed_with_text(const std::string& body, c
   return out;
 }
 
-json::object nothing_more(const Answer&, const Exchange&) {
+json::object nothing_more(const Outcome&, const Exchange&) {
   return {};
 }
 
@@ -69,13 +69,17 @@ void Routes::submit(Call call, exchange::Command command, const Address& account
     idempotency = exchange::Idempotency{account, *key, keccak256(call.request.body)};
   }
   context_.sequencer.submit(std::move(command), std::move(idempotency),
-                            [this, respond = std::move(call.respond),
+                            [this, account, respond = std::move(call.respond),
                              render = std::move(render)](const Result<Applied>& applied) {
                               if (!applied) return respond(net::error_response(applied.error()));
                               const exchange::Outcome& outcome = applied->outcome;
-                              if (!outcome.answer)
+                              if (!outcome.answer) {
+                                // Finding the reasons takes long in a large market.
+                                if (outcome.answer.error().code == ErrorCode::no_match)
+                                  context_.no_matches.charge(hex0x(account.view()));
                                 return respond(refusal(outcome.answer.error(), outcome.reasons));
-                              json::object out = render(*outcome.answer, context_.state.unlocked());
+                              }
+                              json::object out = render(outcome, context_.state.unlocked());
                               add_acknowledgement(out, applied->sequence, *applied->sealed);
                               respond(json_response(std::move(out)));
                             });
@@ -85,7 +89,7 @@ void Routes::post_grant(Call call) {
   auto body = read_signed<eip712::Grant>(call.request.body, "grant");
   if (!body) return call.refuse(body.error());
   submit(std::move(call), exchange::Grant{body->first, body->second}, context_.config.operator_,
-         [to = body->first.to](const Answer&, const Exchange& core) {
+         [to = body->first.to](const Outcome&, const Exchange& core) {
            return json::object{{"account", account_json(to, core.account(to))}};
          });
 }
@@ -96,8 +100,8 @@ void Routes::post_ask(Call call) {
   const Address provider = body->message.provider;
   submit(std::move(call),
          exchange::PlaceAsk{std::move(body->message), std::move(body->text), body->signature},
-         provider, [](const Answer& answer, const Exchange&) {
-           return json::object{{"order", to_json(answer.order)}};
+         provider, [](const Outcome& outcome, const Exchange&) {
+           return json::object{{"order", to_json(outcome.answer->order)}};
          });
 }
 
@@ -112,6 +116,8 @@ void Routes::post_bid(Call call) {
   auto body = read_signed_with_text<eip712::Bid>(call.request.body, "bid", "spec");
   if (!body) return call.refuse(body.error());
   const Address buyer = body->message.buyer;
+  if (const auto limited = context_.no_matches.check(hex0x(buyer.view())); !limited)
+    return call.refuse(limited.error());
   // An account that never had money is refused without a place in the journal: keys are free.
   const bool stranger = context_.state.read([&](const Exchange& core) {
     const exchange::AccountView account = core.account(buyer);
@@ -125,7 +131,8 @@ void Routes::post_bid(Call call) {
         {}}.with("field", "bid.buyer"));
   submit(std::move(call),
          exchange::PlaceBid{std::move(body->message), std::move(body->text), body->signature},
-         buyer, [this](const Answer& answer, const Exchange& core) {
+         buyer, [this](const Outcome& outcome, const Exchange& core) {
+           const exchange::Answer& answer = *outcome.answer;
            json::array leases;
            std::string status = answer.resting ? "resting" : "matched";
            for (const LeaseId& id : answer.leases)
@@ -133,8 +140,15 @@ void Routes::post_bid(Call call) {
                leases.push_back(lease_json(*lease, context_.logs.size(id)));
                if (lease->state == exchange::LeaseState::held) status = "held";
              }
-           return json::object{
-               {"order", to_json(answer.order)}, {"status", status}, {"leases", std::move(leases)}};
+           json::array policy;  // what policy kept it from on the way
+           for (const exchange::Event& event : outcome.events)
+             if (const auto* spoke = std::get_if<exchange::PolicySpoke>(&event);
+                 spoke != nullptr && spoke->order == answer.order)
+               policy.push_back(spoken_json(*spoke));
+           return json::object{{"order", to_json(answer.order)},
+                               {"status", status},
+                               {"leases", std::move(leases)},
+                               {"policy", std::move(policy)}};
          });
 }
 
@@ -159,7 +173,7 @@ void Routes::post_request_close(Call call) {
   });
   if (!buyer) return call.refuse({ErrorCode::not_found, "there is no such lease", {}});
   submit(std::move(call), exchange::RequestClose{body->first, body->second}, *buyer,
-         [this, id](const Answer&, const Exchange& core) {
+         [this, id](const Outcome&, const Exchange& core) {
            json::object out;
            if (const exchange::Lease* lease = core.find_lease(id))
              out["lease"] = lease_json(*lease, context_.logs.size(id));

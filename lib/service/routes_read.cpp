@@ -233,9 +233,22 @@ void Routes::post_plan(Call call) {
     in.optional("interruptible", wanted.interruptible);
     Address buyer;
     if (in.optional("buyer", buyer)) wanted.buyer = buyer;
-    return in.finish();
+    json::value declaration;
+    if (in.optional("declaration", declaration)) {
+      MIZAN_TRY(read, exchange::read_declaration(declaration, "plan.declaration"));
+      wanted.declaration = std::move(read);
+    }
+    MIZAN_CHECK(in.finish());
+    // What policy says of a party is told to nobody else.
+    if (!wanted.buyer) return {};
+    MIZAN_TRY(who, caller(call.request, call.request.body));
+    if (who == *wanted.buyer) return {};
+    return bad_field("plan.buyer", "is another account than the one that asks",
+                     ErrorCode::forbidden);
   }();
   if (!parsed) return call.refuse(parsed.error());
+  if (const auto limited = context_.plans.take(call.request.peer); !limited)
+    return call.refuse(limited.error());
   std::vector<market::Reason> reasons;
   const auto lines = context_.state.read(
       [&](const Exchange& core) { return core.plan(wanted, kUsualRows, &reasons); });

@@ -1,5 +1,6 @@
 #include "service/service.hpp"
 
+#include "codec/json.hpp"
 #include "crypto/address.hpp"
 #include "service/agent_hub.hpp"
 #include "service/meter.hpp"
@@ -15,6 +16,15 @@ constexpr uint64_t kMeterMs = 500;
 constexpr uint64_t kWatchMs = 1000;
 constexpr uint64_t kExpireMs = 600'000;
 
+/// "" without any, so that an exchange without policy begins as it always did.
+std::string development_options(const std::map<std::string, std::string>& issuers) {
+  if (issuers.empty()) return {};
+  std::string text = R"({"developmentIssuers":true,"issuers":{)";
+  for (const auto& [uri, jwk] : issuers)
+    text += (text.ends_with('{') ? "" : ",") + json_text(json::value(uri)) + ":" + jwk;
+  return text + "}}";
+}
+
 exchange::Genesis genesis_of(const ServiceConfig& config, const ExchangeKeys& keys) {
   exchange::Genesis genesis;
   genesis.exchange_id = keys.exchange_id();
@@ -27,6 +37,8 @@ exchange::Genesis genesis_of(const ServiceConfig& config, const ExchangeKeys& ke
   genesis.voucher_interval_s = config.voucher_interval_s;
   genesis.readiness_s = config.readiness_s;
   genesis.limits = config.limits;
+  if (config.rules && !config.rules->is_empty()) genesis.rule_set = config.rules->hash();
+  genesis.policy = development_options(config.development_issuers);
   return genesis;
 }
 
@@ -64,12 +76,14 @@ const LeaseId* lease_of(const exchange::Event& event) {
 
 struct Service::Impl {
   Impl(ServiceConfig config, ServiceParts parts, Exchange recovered,
-       std::unique_ptr<ArtifactStore> artifacts)
-      : context(std::move(config), parts, std::move(recovered), std::move(artifacts)) {}
+       std::unique_ptr<ArtifactStore> artifacts, std::unique_ptr<RuleStore> rules)
+      : context(std::move(config), parts, std::move(recovered), std::move(artifacts),
+                std::move(rules)) {}
 
   void observe(const exchange::Outcome& outcome, const Exchange& exchange) {
     for (const exchange::Event& event : outcome.events) {
       agents.tell(event, exchange);
+      log_policy(event);
       if (const auto* approved = std::get_if<exchange::Approved>(&event))
         streams.renamed(approved->held, approved->lease);
       if (const auto* closing = std::get_if<exchange::LeaseClosing>(&event))
@@ -79,6 +93,8 @@ struct Service::Impl {
     }
   }
 
+  void log_policy(const exchange::Event& event) const;
+  Result<void> check_policy() const;
   void tick();
   Result<void> begin();
 
@@ -112,10 +128,12 @@ Result<std::unique_ptr<Service>> Service::open(ServiceConfig config, ServicePart
   if (error)
     return fail(ErrorCode::io_error,
                 "cannot make " + (config.state / "logs").string() + ": " + error.message());
-  MIZAN_TRY(recovered, recover_state(parts.journal, false, parts.rules));
+  MIZAN_TRY(rules, RuleStore::open(config.state / "rulesets"));
+  if (config.rules && !config.rules->is_empty()) MIZAN_CHECK(rules->keep(config.rules));
+  MIZAN_TRY(recovered, recover_state(parts.journal, false, rules->all()));
   MIZAN_TRY(artifacts, ArtifactStore::open(config.state / "artifacts", config.artifacts));
-  auto impl =
-      std::make_unique<Impl>(std::move(config), parts, std::move(recovered), std::move(artifacts));
+  auto impl = std::make_unique<Impl>(std::move(config), parts, std::move(recovered),
+                                     std::move(artifacts), std::move(rules));
   MIZAN_CHECK(impl->begin());
   return std::unique_ptr<Service>(new Service(std::move(impl)));
 }
@@ -141,10 +159,62 @@ Result<void> Service::Impl::begin() {
   while (context.sequencer.step()) {
   }
   if (refused) return fail(*std::move(refused));
+  MIZAN_CHECK(check_policy());
   meter.finalize_closing(context.state.unlocked());
   while (context.sequencer.step()) {
   }
   return {};
+}
+
+/// Says what the operator should know of the policy that this exchange lives under.
+Result<void> Service::Impl::check_policy() const {
+  const Exchange& core = context.state.unlocked();
+  const Log& log = context.parts.log;
+  const std::string in_force = core.rules().hash_text();
+  if (core.policy_options().development_issuers) {
+    if (context.config.development_issuers.empty())
+      return fail(Error{
+          ErrorCode::conflict,
+          "this exchange accepts a development issuer, which vouches for anything: start it with "
+          "--development-issuer, or use another state folder",
+          {}}.with("field", "development_issuer"));
+    log.warn("development_issuers", {{"note", "whoever holds their keys passes for anybody"}});
+  } else if (!context.config.development_issuers.empty()) {
+    log.warn("development_issuer_not_in_force",
+             {{"note", "only a new state folder begins with it"}});
+  }
+  if (core.rules().is_empty())
+    log.warn("no_rules",
+             {{"ruleSet", in_force},
+              {"note", "NOTHING IS ASSESSED: every deal is allowed, whoever it is for"}});
+  else
+    log.info("rules", {{"ruleSet", in_force}});
+  const auto& given = context.config.rules;
+  if (given && given->hash() != core.rules().hash())
+    log.warn("other_rules_in_force",
+             {{"ruleSet", in_force},
+              {"given", given->hash_text()},
+              {"note", "the operator brings rules into force with: mizan policy set"}});
+  return {};
+}
+
+/// What the operator must hear of. Accounts are pseudonyms; nothing of what they proved is logged.
+void Service::Impl::log_policy(const exchange::Event& event) const {
+  const Log& log = context.parts.log;
+  if (const auto* changed = std::get_if<exchange::PolicyChanged>(&event))
+    log.warn("policy_changed", {{"ruleSet", hex0x(changed->rule_set.view())}});
+  if (const auto* held = std::get_if<exchange::Held>(&event))
+    log.info("deal_held", {{"lease", hex0x(held->lease.view())}, {"note", held->note}});
+  if (const auto* review = std::get_if<exchange::WouldNotPass>(&event))
+    log.warn("would_not_pass", {{"lease", hex0x(review->lease.view())},
+                                {"verdict", review->verdict},
+                                {"note", review->note}});
+  if (const auto* proven = std::get_if<exchange::FactsProven>(&event);
+      proven != nullptr && proven->parent_changed)
+    log.warn("parent_changed", {{"account", to_checksum(proven->account)}});
+  if (const auto* frozen = std::get_if<exchange::AccountFrozen>(&event))
+    log.warn(frozen->frozen ? "account_frozen" : "account_released",
+             {{"account", to_checksum(frozen->account)}});
 }
 
 void Service::Impl::tick() {

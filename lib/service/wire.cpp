@@ -49,10 +49,9 @@ json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes) {
   out["fee"] = to_string(paid.fee);
   out["refunded"] = to_string(paid.refunded);
   out["outputs"] = id_json(lease.outputs);
-  out["verdict"] = {{"verdict", text_json(lease.verdict.outcome)},
-                    {"ruleSet", id_json(lease.verdict.rule_set)},
-                    {"hash", id_json(lease.verdict.hash)},
-                    {"note", text_json(lease.verdict.note)}};
+  out["verdict"] = verdict_json(lease.verdict);
+  const bool held = lease.state == exchange::LeaseState::held;
+  out["heldUntilMs"] = held ? exchange::Exchange::held_until(lease).ms : 0;
   out["logBytes"] = log_bytes;
   return out;
 }
@@ -90,9 +89,12 @@ json::array offers_json(const std::vector<exchange::Offer>& offers) {
 json::array plan_json(const std::vector<exchange::PlanLine>& lines) {
   json::array out;
   for (const exchange::PlanLine& line : lines)
-    out.push_back(json::object{{"offer", offer_json(line.offer)},
-                               {"seconds", line.seconds},
-                               {"escrow", to_string(line.escrow)}});
+    out.push_back(json::object{
+        {"offer", offer_json(line.offer)},
+        {"seconds", line.seconds},
+        {"escrow", to_string(line.escrow)},
+        {"disposition", line.disposition == policy::Disposition::hold ? "hold" : "pass"},
+        {"note", text_json(line.note)}});
   return out;
 }
 
@@ -103,6 +105,20 @@ json::object account_json(const Address& address, const exchange::AccountView& a
           {"earned", to_string(account.earned)},
           {"spent", to_string(account.spent)},
           {"openOrders", account.open_orders}};
+}
+
+json::object spoken_json(const exchange::PolicySpoke& spoke) {
+  return {{"ask", id_json(spoke.ask)},           {"held", spoke.held},
+          {"rule", text_json(spoke.rule)},       {"head", text_json(spoke.head)},
+          {"outcome", text_json(spoke.outcome)}, {"sentence", text_json(spoke.sentence)},
+          {"missing", text_json(spoke.missing)}};
+}
+
+json::object verdict_json(const exchange::Verdict& verdict) {
+  return {{"verdict", text_json(verdict.outcome)},
+          {"ruleSet", id_json(verdict.rule_set)},
+          {"hash", id_json(verdict.hash)},
+          {"note", text_json(verdict.note)}};
 }
 
 json::object domain_json(const eip712::Domain& domain) {

@@ -18,6 +18,9 @@ json::object offer_json(const exchange::Offer& offer);
 json::array offers_json(const std::vector<exchange::Offer>& offers);
 json::array plan_json(const std::vector<exchange::PlanLine>& lines);
 json::object account_json(const Address& address, const exchange::AccountView& account);
+/// {ask, held, rule, head, outcome, sentence, missing}: for both sides.
+json::object spoken_json(const exchange::PolicySpoke& spoke);
+json::object verdict_json(const exchange::Verdict& verdict);
 json::object domain_json(const eip712::Domain& domain);
 
 /// `sequence`, `acknowledgement`, `acknowledgementSignature`: in every answer to a command.

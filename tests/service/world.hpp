@@ -105,9 +105,16 @@ struct Answered {
 /// same journal, as after a SIGKILL.
 class World {
  public:
-  World() { restart(); }
+  explicit World(std::function<void(ServiceConfig&)> change = {}) : configure(std::move(change)) {
+    restart();
+  }
 
   void restart() {
+    auto opened = open_service();
+    ASSERT_TRUE(opened) << opened.error().message;
+    service = *std::move(opened);
+  }
+  Result<std::unique_ptr<Service>> open_service() {
     service.reset();
     pool = std::make_unique<QueueExecutor>();
     ServiceConfig config;
@@ -116,9 +123,8 @@ class World {
     config.state = folder.path;
     config.log_bytes_max = 1000;
     config.artifacts.each_bytes = 100'000;
-    auto opened = Service::open(config, {clock, *pool, *journal, keys, log});
-    ASSERT_TRUE(opened) << opened.error().message;
-    service = *std::move(opened);
+    if (configure) configure(config);
+    return Service::open(config, {clock, *pool, *journal, keys, log});
   }
   /// Until nothing is left to do.
   void settle() {
@@ -240,13 +246,13 @@ class World {
     made.until = clock.now().seconds() + 100'000;
     made.min_seconds = 1;
     made.max_seconds = 3600;
-    made.attributes_hash = keccak256(kAttributes);
+    made.attributes_hash = keccak256(attributes);
     made.nonce = nonce;
     return made;
   }
   json::object ask_body(const eip712::Ask& made) const {
     return {{"ask", to_json(made)},
-            {"attributes", parse_json(kAttributes).value()},
+            {"attributes", parse_json(attributes).value()},
             {"signature", signature(made, provider)}};
   }
   static json::object spec() {
@@ -314,6 +320,8 @@ class World {
   static constexpr const char* kAttributes =
       R"({"cores":{"source":"measured","value":4},"memory_gb":{"source":"measured","value":8}})";
 
+  std::function<void(ServiceConfig&)> configure;
+  std::string attributes = kAttributes;
   ManualClock clock;
   std::vector<std::string> lines;
   Log log{clock, [this](const std::string& line) { lines.push_back(line); }};

@@ -14,6 +14,7 @@ import jsonschema
 
 from client import Client, Domain, Exchange, Key, WebSocket
 from eip712 import ROOT, checksum, keccak
+from policy_calls import Issuer, PolicyCalls
 
 ZERO = "0x" + "00" * 32
 # What no honest run can bring about on demand.
@@ -335,8 +336,10 @@ class Walk:
 
 def main():
     operator = Key()
-    with tempfile.TemporaryDirectory() as state:
-        exchange = Exchange(sys.argv[1], state, operator.address, "--fee-bps", "200")
+    with tempfile.TemporaryDirectory() as state, tempfile.TemporaryDirectory() as papers:
+        issuer = Issuer(sys.argv[1], papers)
+        exchange = Exchange(sys.argv[1], state, operator.address, "--fee-bps", "200", "--rules",
+                            "none", "--development-issuer", str(issuer.jwk))
         try:
             walk = Walk(exchange)
             walk.public()
@@ -345,6 +348,10 @@ def main():
             walk.refused_bids()
             path = walk.job()
             walk.leases(path, operator)
+            policy = PolicyCalls(walk, operator, issuer)
+            policy.credentials()
+            policy.rules()
+            policy.officers()
             untried = walk.document.untried()
             print(f"{len(walk.document.tried)} answers by call and status as documented; "
                   f"untried: {untried}")

@@ -111,7 +111,8 @@ class Market:
         (self.folder / "exchange.yaml").write_text(
             f"listen: 127.0.0.1:{self.port}\nstate_dir: {self.exchange_state}\n"
             f"operator: \"{self.addresses['operator']}\"\nfee_bps: 200\n"
-            f"voucher_interval: {voucher_interval}\n{exchange_config}")
+            f"voucher_interval: {voucher_interval}\n{exchange_config}" +
+            ("" if "rules:" in exchange_config else "rules: none\n"))
         (self.folder / "provider.yaml").write_text(
             f"exchange: {self.url}\nkey: {self.home('provider')}/keys/default.json\n"
             f"passphrase_file: {self.home('provider')}/passphrase\n"
