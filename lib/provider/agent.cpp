@@ -237,12 +237,24 @@ LeaseRun* Agent::find(const LeaseId& lease) {
   return it == leases_.end() ? nullptr : &it->second;
 }
 
+/// Units that may be promised. The exchange sells a lease's units again in the moment in which it
+/// closes it, and the match is here before that word: those of a job that is over are about to be
+/// free, and its container makes room before the next one is made (has_room_for).
 uint32_t Agent::free_units() const {
   uint64_t used = 0;
-  for (const auto& [id, run] : leases_) used += run.record.units();
-  for (const auto& [id, units] : removing_) used += units;
+  for (const auto& [id, run] : leases_)
+    if (run.alive() || run.record.stage < Stage::done) used += run.record.units();
   const uint64_t all = config_.offer.capacity.units;
   return static_cast<uint32_t>(all - std::min(all, used));
+}
+
+/// Whether its container can be made beside those that are here now.
+bool Agent::has_room_for(const LeaseRun& run) const {
+  uint64_t used = run.record.units();
+  for (const auto& [id, other] : leases_)
+    if (other.body != Body::absent) used += other.record.units();
+  for (const auto& [id, units] : removing_) used += units;
+  return used <= config_.offer.capacity.units;
 }
 
 AgentStatus Agent::status() const {

@@ -104,6 +104,7 @@ class Agent {
   void notify(const LeaseId& lease, std::string text, bool warning = false) const;
   void list_when_due();
   uint32_t free_units() const;
+  bool has_room_for(const LeaseRun& run) const;
 
   // agent_recovery.cpp: what earlier lives left.
   Result<void> load_leases();

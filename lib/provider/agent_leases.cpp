@@ -52,7 +52,7 @@ bool Agent::advance_accepted(LeaseRun& run) {
 }
 
 void Agent::prepare(LeaseRun& run) {
-  if (run.body != Body::absent || now_ms() < run.retry_at_ms) return;
+  if (run.body != Body::absent || now_ms() < run.retry_at_ms || !has_room_for(run)) return;
   run.body = Body::preparing;
   parts_.backend.prepare(workload_of(run.record.lease, run.record.terms, run.record.job,
                                      config_.offer.capacity, config_.spare_disk_gb));

@@ -262,6 +262,17 @@ TEST(Agent, SellsNoUnitTwice) {
   EXPECT_EQ(r.world.leases.at(third).state, "settled");
 }
 
+TEST(Agent, TakesTheNextLeaseWhileTheLastOneMakesRoom) {
+  Running r({.runs_ms = 5'000}, [](World& world) { world.job.cores = 3; });
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().status.phase == 4; }));
+  // The exchange closes it and sells its units at once: the match overtakes the word of the end.
+  const LeaseId next = r.world.match();
+  ASSERT_TRUE(r.world.run_until([&] { return over(r.world, next); }));
+  EXPECT_EQ(r.world.rejects, 0U) << r.world.last_reject;
+  EXPECT_EQ(r.world.leases.at(next).state, "settled");
+  EXPECT_EQ(r.world.starts, 2U);
+}
+
 TEST(Agent, KeepsItsAskAndReplacesAChangedOne) {
   World world;
   world.boot();
