@@ -12,6 +12,7 @@ using AddCommand = void (*)(CLI::App& app, Context& context);
 
 void add_account(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
+void add_credential_submit(CLI::App& credential, Context& context);  // beneath `credential`
 void add_demo(CLI::App& app, Context& context);
 void add_exchange(CLI::App& app, Context& context);
 void add_get(CLI::App& app, Context& context);
@@ -25,6 +26,7 @@ void add_ps(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
 /// What officers and the operator do, beneath `mizan policy`.
 void add_policy_officer(CLI::App& policy, Context& context);
+void add_policy_rules(CLI::App& policy, Context& context);
 void add_provider(CLI::App& app, Context& context);
 void add_receipt(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);

@@ -233,6 +233,8 @@ void add_credential(CLI::App& app, Context& context) {
   revoke_command->add_option("--days", revoke_flags->days, "How long the list is valid")
       ->capture_default_str();
   on_run(*revoke_command, context, [revoke_flags] { return revoke(*revoke_flags); });
+
+  add_credential_submit(*group, context);
 }
 
 }  // namespace mizan::cli

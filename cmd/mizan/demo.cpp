@@ -4,6 +4,7 @@
 #include "mizan/commands.hpp"
 #include "mizan/curve.hpp"
 #include "mizan/demo_market.hpp"
+#include "mizan/demo_policy.hpp"
 #include "mizan/json_view.hpp"
 #include "mizan/print.hpp"
 #include "mizan/watch_job.hpp"
@@ -63,6 +64,7 @@ class Demo {
   Terminal terminal_;
   Training training_;
   std::string model_sha256_;  // of the file that came back
+  json::array verdicts_;
   bool conserved_ = false;
   bool replay_equal_ = false;
   size_t curve_lines_ = 0;
@@ -230,9 +232,10 @@ Result<void> Demo::write_summary(const json::value& lease) const {
     text += fmt::format("  \"{}\": {},\n", name, nano(key));
   text += fmt::format(
       "  \"seconds_billed\": {},\n  \"units\": {},\n  \"conserved\": {},\n"
-      "  \"submit_to_first_output_ms\": {},\n  \"replay_hash_equal\": {}\n}}\n",
+      "  \"submit_to_first_output_ms\": {},\n  \"replay_hash_equal\": {},\n  \"verdicts\": "
+      "{}\n}}\n",
       member_or<uint64_t>(lease, "secondsBilled"), member_or<uint64_t>(lease, "units"), conserved_,
-      training_.first_output_ms, replay_equal_);
+      training_.first_output_ms, replay_equal_, json_text(verdicts_));
   return write_small_file(options_.summary, text);
 }
 
@@ -289,6 +292,9 @@ Result<void> Demo::show(DemoMarket& market, const fs::path& example) {
                    training_.first_output_ms));
   MIZAN_CHECK(show_sample(example, market.home("buyer") / "model" / "model.pt"));
   MIZAN_CHECK(settle_up(market, lease));
+  title("Three deals before the rules");
+  MIZAN_TRY(verdicts, show_verdicts(terminal_, market, lease));
+  verdicts_ = std::move(verdicts);
   title("Proof");
   const fs::path receipt =
       market.home("buyer") / "jobs" / member_or<std::string>(lease, "order") / "receipt.json";

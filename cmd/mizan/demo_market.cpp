@@ -3,10 +3,12 @@
 #include "base/time.hpp"
 #include "codec/json.hpp"
 #include "crypto/address.hpp"
+#include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 #include "mizan/json_view.hpp"
 #include "mizan/keys.hpp"
 #include "net/client.hpp"
+#include "service/program.hpp"
 
 #include <fmt/format.h>
 
@@ -20,6 +22,7 @@ namespace mizan::cli {
 namespace {
 
 constexpr uint64_t kStartPatienceMs = 60'000;
+constexpr uint64_t kCredentialSeconds = 86'400;
 // The passphrases are 32 random bytes: nobody guesses them, however little a guess costs.
 constexpr ScryptCost kDemoCost{.n = 4096};
 
@@ -43,8 +46,36 @@ Result<void> DemoMarket::make_party(const std::string& name) {
   MIZAN_CHECK(make_private_folder(home(name)));
   const std::string passphrase = hex(random_bytes(32));
   MIZAN_CHECK(write_small_file(home(name) / "passphrase", passphrase + "\n"));
-  MIZAN_TRY(entry, store_key(home(name), "default", SecretKey::generate(), passphrase, kDemoCost));
+  const SecretKey key = SecretKey::generate();
+  MIZAN_TRY(entry, store_key(home(name), "default", key, passphrase, kDemoCost));
   addresses_[name] = entry.address;
+  public_keys_.insert_or_assign(name, public_key(key));
+  return {};
+}
+
+Result<void> DemoMarket::prove(const std::string& name, const DemoClaims& claims) const {
+  const auto pairwise = [&](const char* kind) {
+    return hex0x(keccak256(std::string(kind) + hex(address(name).view())).view());
+  };
+  credential::Issuance what;
+  what.issuer = service::kDevelopmentIssuer;
+  what.holder = public_keys_.at(name);
+  what.issued_at = system_clock().now().seconds();
+  what.expires_at = what.issued_at + kCredentialSeconds;
+  what.selective = {{"name", claims.name},
+                    {"country", claims.country},
+                    {"hq", claims.country},
+                    {"lists", boost::json::array()},
+                    {"listed_owners", boost::json::array()},
+                    {"person_id", pairwise("person ")},
+                    {"group_id", pairwise("group ")},
+                    {"record_locator", "demo/" + name},
+                    {"retention_days", 30}};
+  if (!claims.parent.empty()) what.selective["parent_hq"] = claims.parent;
+  const fs::path file = home(name) / "credential";
+  MIZAN_CHECK(write_small_file(file, credential::issue(what, issuer_) + "\n"));
+  auto answer = ask(name, {"credential", "submit", file.string()});
+  if (!answer) return fail(std::move(answer).error());
   return {};
 }
 
@@ -95,11 +126,12 @@ Result<void> DemoMarket::start_exchange() {
   const fs::path config = options_.folder / "exchange.yaml";
   MIZAN_CHECK(write_small_file(
       config,
-      fmt::format("listen: 127.0.0.1:{}\nstate_dir: {}\noperator: \"{}\"\nfee_bps: {}\nrules: none\n", port,
+      fmt::format("listen: 127.0.0.1:{}\nstate_dir: {}\noperator: \"{}\"\nfee_bps: {}\n", port,
                   exchange_state().string(), to_checksum(address("operator")), options_.fee_bps)));
-  MIZAN_TRY(child,
-            Child::start({context_.program.string(), "exchange", "--config", config.string()},
-                         child_options("exchange")));
+  const std::string issuer = json_text(credential::to_jwk(issuer_.public_key()));
+  MIZAN_TRY(child, Child::start({context_.program.string(), "exchange", "--config", config.string(),
+                                 "--development-issuer", issuer},
+                                child_options("exchange")));
   exchange_.emplace(std::move(child));
   return wait_for("/v1/exchange", *exchange_, "exchange",
                   [](const boost::json::value& value) { return value.is_object(); });
@@ -108,7 +140,8 @@ Result<void> DemoMarket::start_exchange() {
 Result<void> DemoMarket::start_provider() {
   const fs::path config = options_.folder / "provider.yaml";
   MIZAN_CHECK(write_small_file(
-      config, fmt::format("exchange: {}\nkey: {}\npassphrase_file: {}\nstate_dir: {}\nrate: {}\n",
+      config, fmt::format("exchange: {}\nkey: {}\npassphrase_file: {}\nstate_dir: {}\nrate: {}\n"
+                          "country: SG\n",
                           url_, (home("provider") / "keys" / "default.json").string(),
                           (home("provider") / "passphrase").string(),
                           (home("provider") / "state").string(), options_.rate_usd_hour)));
@@ -136,6 +169,9 @@ Result<DemoMarket> DemoMarket::start(const Context& context, const DemoOptions& 
       "operator", {"account", "grant", to_checksum(market.address("buyer")), options.grant_usd}));
   say(fmt::format("buyer {} has {} of credits", to_checksum(market.address("buyer")),
                   format_usd(granted)));
+  MIZAN_CHECK(market.prove("buyer", {.name = "Amina Rahman"}));
+  MIZAN_CHECK(market.prove("provider", {.name = "Tan Wei Ling"}));
+  say("an issuer of this demo vouches for both; the exchange sees countries, and no name");
   MIZAN_CHECK(market.start_provider());
   say(fmt::format("provider {} offers this machine", to_checksum(market.address("provider"))));
   return market;

@@ -1,9 +1,10 @@
-// The demo's three parties in one folder: an exchange, a provider, a buyer, and their operator.
+// The demo's parties in one folder: an exchange, a provider, a buyer, and their operator.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "base/bytes.hpp"
 #include "base/money.hpp"
+#include "credential/sd_jwt.hpp"
 #include "mizan/child.hpp"
 #include "mizan/command.hpp"
 #include "mizan/files.hpp"
@@ -21,6 +22,13 @@ struct DemoOptions {
   uint32_t fee_bps = 200;
 };
 
+/// What the demo's issuer vouches for. "" is left unsaid.
+struct DemoClaims {
+  std::string name;  ///< stands in the credential, and is never shown
+  std::string country = "SG";
+  std::string parent = "n/a";  ///< where the ultimate parent is
+};
+
 /// Real processes on loopback, each with a home and keys of its own. They end with this.
 class DemoMarket {
  public:
@@ -35,6 +43,11 @@ class DemoMarket {
   const Address& address(const std::string& party) const { return addresses_.at(party); }
   Money granted() const { return granted_; }
 
+  /// A home with a key, known by `name` from then on.
+  Result<void> make_party(const std::string& name);
+  /// The demo's issuer vouches for the party, which proves it to the exchange.
+  Result<void> prove(const std::string& name, const DemoClaims& claims) const;
+
   /// `mizan ARGS` as one of the parties (a folder with a key), with --json: the parsed answer.
   Result<boost::json::value> ask(const std::string& party,
                                  const std::vector<std::string>& args) const;
@@ -48,7 +61,6 @@ class DemoMarket {
  private:
   DemoMarket(const Context& context, DemoOptions options)
       : context_(context), options_(std::move(options)) {}
-  Result<void> make_party(const std::string& name);
   Result<void> start_exchange();
   Result<void> start_provider();
   Result<void> wait_for(const std::string& target, Child& child, const std::string& who,
@@ -59,6 +71,8 @@ class DemoMarket {
   std::string url_;
   Money granted_;
   std::map<std::string, Address> addresses_;
+  std::map<std::string, PublicKey> public_keys_;
+  credential::IssuerKey issuer_ = credential::IssuerKey::generate();
   std::optional<Child> exchange_;
   std::optional<Child> provider_;
 };

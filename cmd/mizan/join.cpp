@@ -49,6 +49,30 @@ Step offers_step(Session& session) {
   return {"offers", some, some ? "capacity is on offer" : "nobody offers capacity at the moment"};
 }
 
+// The exchange accepts credentials of some issuers, or asks for none at all.
+Step credential_step(Session& session) {
+  auto policy = session.get("/v1/policy");
+  if (!policy) return {"policy", false, policy.error().message};
+  if (member_or<bool>(*policy, "empty"))
+    return {"policy", true, "this exchange has no rules: NOTHING IS ASSESSED"};
+  auto account = session.get("/v1/accounts/" + to_checksum(session.account()));
+  if (account && member_or<bool>(*account, "frozen"))
+    return {"policy", false, "this account is frozen: a party to it is listed; ask the operator"};
+  const json::value& facts = account ? member_value(*account, "facts") : json::value();
+  if (facts.is_object() && !member_or<bool>(facts, "expired"))
+    return {"policy", true,
+            fmt::format("what you proved holds until {}",
+                        utc(member_or<uint64_t>(facts, "expiresAt") * 1000))};
+  std::string issuers;
+  if (const json::value& list = member_value(*policy, "issuers"); list.is_array())
+    for (const json::value& uri : list.as_array())
+      if (uri.is_string()) issuers += (issuers.empty() ? "" : ", ") + std::string(uri.get_string());
+  return {"policy", false,
+          fmt::format("nothing is proven of you, so most deals wait for an officer: take a "
+                      "credential from {}, then `mizan credential submit FILE`",
+                      issuers.empty() ? "an issuer (the exchange accepts none yet)" : issuers)};
+}
+
 Result<int> join(Context& context, const std::string& url_text) {
   MIZAN_TRY(url, net::parse_url(url_text));
   context.exchange = url.text();
@@ -65,6 +89,7 @@ Result<int> join(Context& context, const std::string& url_text) {
       {"key", true, fmt::format("{} ({})", entry.name, to_checksum(entry.address))}};
   MIZAN_TRY(session, Session::open(context, Access::requests));
   steps.push_back(balance_step(session));
+  steps.push_back(credential_step(session));
   steps.push_back(offers_step(session));
   bool ready = true;
   for (const Step& step : steps) ready = ready && step.done;

@@ -1,29 +1,15 @@
 // mizan journal: replay an exchange's journal from its first command and say what came of it.
 // SPDX-License-Identifier: Apache-2.0
-#include "crypto/keystore.hpp"
-#include "exchange/exchange.hpp"
-#include "journal/rocksdb_journal.hpp"
 #include "mizan/commands.hpp"
-#include "mizan/files.hpp"
+#include "mizan/journal_folder.hpp"
 #include "mizan/json_view.hpp"
 #include "mizan/print.hpp"
-#include "mizan/settings.hpp"
-#include "service/rule_store.hpp"
 #include "service/sequencer.hpp"
 
 #include <fmt/format.h>
 
 namespace mizan::cli {
 namespace {
-
-Result<std::unique_ptr<journal::Journal>> open_journal(const fs::path& state) {
-  // An address stands in a keystore in the clear: no passphrase is needed.
-  MIZAN_TRY(keystore, read_small_file(state / "keys" / "identity.json", 64 * 1024));
-  MIZAN_TRY(identity, keystore_address(keystore));
-  return journal::open_rocksdb({.path = (state / "journal").string(),
-                                .genesis = exchange_id_of(identity),
-                                .verify_all = true});
-}
 
 // What the exchange itself wrote down when it ended in good order; empty if it did not.
 std::string live_state_hash(const fs::path& state, uint64_t sequence) {
@@ -34,9 +20,9 @@ std::string live_state_hash(const fs::path& state, uint64_t sequence) {
 
 Result<int> verify(const Context& context, const fs::path& state) {
   MIZAN_TRY(opened, open_journal(state));
-  MIZAN_TRY(rules, service::RuleStore::open(state / "rulesets"));
-  MIZAN_TRY(replayed, service::recover_state(*opened, true, rules->all()));
-  MIZAN_TRY(recovered, service::recover_state(*opened, false, rules->all()));
+  MIZAN_TRY(rules, kept_rules(state));
+  MIZAN_TRY(replayed, service::recover_state(*opened, true, rules));
+  MIZAN_TRY(recovered, service::recover_state(*opened, false, rules));
   const Hash32 hash = replayed.state_hash();
   const uint64_t sequence = replayed.last_sequence();
   const bool snapshot_agrees = recovered.state_hash() == hash;
@@ -82,8 +68,8 @@ Result<int> verify(const Context& context, const fs::path& state) {
 
 Result<int> hash(const Context& context, const fs::path& state) {
   MIZAN_TRY(opened, open_journal(state));
-  MIZAN_TRY(rules, service::RuleStore::open(state / "rulesets"));
-  MIZAN_TRY(recovered, service::recover_state(*opened, false, rules->all()));
+  MIZAN_TRY(rules, kept_rules(state));
+  MIZAN_TRY(recovered, service::recover_state(*opened, false, rules));
   const std::string text = hex0x(recovered.state_hash().view());
   if (context.json)
     print_json(json::object{{"sequence", recovered.last_sequence()}, {"stateHash", text}});

@@ -99,6 +99,7 @@ void add_policy(CLI::App& app, Context& context) {
   add_rules_option(*state, *options);
   on_run(*state, context, [&context, options] { return status(context, *options); });
   add_policy_officer(*policy, context);
+  add_policy_rules(*policy, context);
 }
 
 }  // namespace mizan::cli

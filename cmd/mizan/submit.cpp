@@ -39,7 +39,6 @@ Result<Plan::Line> read_line(const json::value& value) {
   line.rate = Rate{rate};
   line.seconds = seconds;
   line.escrow = Money{escrow};
-  line.judged = !member_value(value, "disposition").is_null();
   line.held = member_or<std::string>(value, "disposition") == "hold";
   line.note = member_or<std::string>(value, "note");
   line.reliability_pm = member_or<std::optional<uint64_t>>(offer, "reliability");
@@ -112,6 +111,7 @@ Result<Plan> ask_plan(Session& session, const JobRequest& request) {
     return fail(ErrorCode::no_match, "no offer fits this job now");
   for (const json::value& offer : offers.as_array()) {
     MIZAN_TRY(line, read_line(offer));
+    line.judged = body.contains("buyer");
     plan.offers.push_back(std::move(line));
   }
   // An offer that passes is taken before one for which an officer must be asked.

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 from harness import BINARY, REPOSITORY, main, wait_until
+from policy_market import spellings
 
 
 def runtime_mounts():
@@ -40,6 +41,30 @@ class Demo(unittest.TestCase):
             self.assertTrue(found["conserved"] and found["replay_hash_equal"])
             self.assertTrue(re.search(r"^In the beginning ", done.stdout, re.M), done.stdout)
             self.assertTrue((keep / "buyer" / "model" / "model.pt").is_file())
+            self.check_verdicts(found["verdicts"], done.stdout, keep)
+
+    def check_verdicts(self, verdicts, shown, keep):
+        self.assertEqual([(one["deal"], one["verdict"]) for one in verdicts],
+                         [("allowed", "ALLOW"), ("held", "INSUFFICIENT"), ("refused", "PROHIBITED")])
+        self.assertIn("parent_hq", verdicts[1]["because"])
+        self.assertIn("us.sanctions.embargo", verdicts[2]["because"])
+        for one in verdicts:
+            self.assertIn(one["because"], shown)
+            self.assertIn(one["decision"], shown)
+            if one["lease"]:
+                again = subprocess.run([BINARY, "--json", "policy", "replay", one["lease"],
+                                        "--journal", keep / "exchange"], capture_output=True,
+                                       text=True, check=True)
+                self.assertTrue(json.loads(again.stdout)["same"])
+        # The issuer knows its parties' names; nobody else does.
+        kept = [path for path in keep.rglob("*") if path.is_file() and path.name != "credential"]
+        self.assertGreater(len(kept), 20)
+        for name in ("Amina Rahman", "Tan Wei Ling", "Farid Mansour", "Luis Ortega"):
+            self.assertNotIn(name, shown)
+            forms = list(spellings(name))
+            for path in kept:
+                data = path.read_bytes()
+                self.assertFalse([form for form in forms if form in data], path)
 
     def test_interrupted(self):
         before = runtime_mounts()
