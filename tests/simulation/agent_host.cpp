@@ -91,6 +91,7 @@ void AgentHost::start() {
 }
 
 void AgentHost::kill(bool machine_too, uint64_t ms) {
+  world_.trouble(place_, ms);
   agent_.reset();
   ++life_;
   ++attempt_;

@@ -22,6 +22,10 @@ void Auditor::take(const Sequenced& command) {
                   "the core answered `internal`: " + outcome.answer.error().message);
   books_.follow(core_, outcome.events);
   for (const Event& event : outcome.events) {
+    if (const auto* matched = std::get_if<Matched>(&event))
+      matched_ms_.emplace(matched->lease, world_.scheduler.now_ms());
+    if (const auto* funded = std::get_if<Funded>(&event))
+      funded_ms_.emplace(funded->lease, world_.scheduler.now_ms());
     const LeaseId* over = nullptr;
     if (const auto* closed = std::get_if<LeaseClosed>(&event)) over = &closed->lease;
     if (const auto* undone = std::get_if<LeaseUndone>(&event)) over = &undone->lease;
@@ -29,6 +33,8 @@ void Auditor::take(const Sequenced& command) {
     if (const Lease* lease = core_.find_lease(*over)) {
       ++endings_[lease->reason];
       if (on_over) on_over(*lease);
+      matched_ms_.erase(*over);
+      funded_ms_.erase(*over);
     }
   }
   take_faults();

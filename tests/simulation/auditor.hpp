@@ -34,8 +34,15 @@ class Auditor {
   const std::map<std::string, uint64_t>& endings() const { return endings_; }
   /// Called for each lease that was closed or undone.
   std::function<void(const exchange::Lease&)> on_over;
+  /// When, in the world's time, the auditor first heard of a lease; and of its acceptance.
+  uint64_t matched_ms(const LeaseId& lease) const { return at(matched_ms_, lease); }
+  uint64_t funded_ms(const LeaseId& lease) const { return at(funded_ms_, lease); }
 
  private:
+  static uint64_t at(const std::map<LeaseId, uint64_t>& times, const LeaseId& lease) {
+    const auto found = times.find(lease);
+    return found == times.end() ? 0 : found->second;
+  }
   void take(const exchange::Sequenced& command);
   void take_faults();
 
@@ -45,6 +52,8 @@ class Auditor {
   size_t told_faults_ = 0;
   std::map<uint64_t, Hash32> heads_;  ///< of the last groups, by their last sequence
   std::map<std::string, uint64_t> endings_;
+  std::map<LeaseId, uint64_t> matched_ms_;
+  std::map<LeaseId, uint64_t> funded_ms_;
 };
 
 }  // namespace mizan::simulation

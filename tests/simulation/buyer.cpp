@@ -101,7 +101,7 @@ eip712::Bid Buyer::new_bid(uint32_t units, uint64_t seconds, uint64_t max_rate) 
   bid.max_seconds = seconds;
   bid.latest_start = bid.valid_until = now + random_.between(5, 60);
   bid.all_or_none = true;
-  bid.grace = random_.between(10, 60);
+  bid.grace = random_.between(10, random_.chance(5'000) ? 30 : 180);
   bid.max_total = ~u128{0};
   bid.max_fee_bps = 500;
   bid.nonce = nonce_++;

@@ -3,11 +3,10 @@
 namespace mizan::simulation {
 
 ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& auditor,
-                           exchange::RuleSets rules, const std::string& folder)
+                           const exchange::RuleSets& rules, const std::string& folder)
     : world_(world),
       network_(network),
       auditor_(auditor),
-      rules_(std::move(rules)),
       random_(world.random.fork("exchange")),
       clock_(world.scheduler),
       keys_{world.key("identity"), world.key("meter"), world.key("clearance")},
@@ -24,6 +23,9 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
   config_.voucher_interval_s = static_cast<uint32_t>(random_.between(1, 15));
   config_.readiness_s = 60;
   config_.state = folder;
+  const auto kept = service::RuleStore::open(config_.state / "rulesets");
+  for (const auto& [hash, set] : rules)
+    world_.expect(kept && (*kept)->keep(set), "the rule sets cannot be kept");
   config_.sequencer.snapshot_every = random_.between(50, 2'000);
   config_.sequencer.prune = random_.chance(5'000);
   config_.sequencer.keep_before_snapshot = random_.below(100);
@@ -53,7 +55,7 @@ void ExchangeHost::start() {
   world_.expect(!storage_.is_damaged(), "a damaged journal was opened");
   journal_ = *std::move(journal);
   auditor_.follow(*journal_);
-  auto opened = service::Service::open(config_, {clock_, pool_, *journal_, keys_, log_, rules_});
+  auto opened = service::Service::open(config_, {clock_, pool_, *journal_, keys_, log_});
   if (storage_.crashed() || !opened) {
     world_.expect(
         storage_.crashed() || opened.error().code == ErrorCode::io_error ||
@@ -68,7 +70,7 @@ void ExchangeHost::start() {
   auditor_.compare(service_->state().unlocked());
   dead_ = false;
   ++life_;
-  up_since_ms_ = world_.scheduler.now_ms();
+  world_.troubles.note(Troubles::kEverywhere, down_since_ms_, world_.scheduler.now_ms());
   network_.serve(service_.get());
   armed_at_ms_ = 0;
   soon();
@@ -83,7 +85,7 @@ void ExchangeHost::gone(bool power_lost) {
   dead_ = false;
   soon_ = false;
   ++life_;
-  up_since_ms_ = 0;
+  down_since_ms_ = world_.scheduler.now_ms();
   storage_.settle(power_lost);
 }
 
@@ -96,6 +98,7 @@ void ExchangeHost::kill(bool power_lost) {
 
 void ExchangeHost::pause(uint64_t ms) {
   paused_until_ms_ = world_.scheduler.now_ms() + ms;
+  world_.trouble(Troubles::kEverywhere, ms);
   world_.scheduler.after(ms, [this] { soon(); });
 }
 

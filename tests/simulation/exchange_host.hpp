@@ -36,8 +36,8 @@ class Pool final : public service::Executor {
 
 class ExchangeHost {
  public:
-  ExchangeHost(Surroundings& world, Network& network, Auditor& auditor, exchange::RuleSets rules,
-               const std::string& folder);
+  ExchangeHost(Surroundings& world, Network& network, Auditor& auditor,
+               const exchange::RuleSets& rules, const std::string& folder);
   ~ExchangeHost();
 
   void start();
@@ -47,8 +47,6 @@ class ExchangeHost {
   /// It stands still for so long.
   void pause(uint64_t ms);
   bool paused() const { return paused_until_ms_ > world_.scheduler.now_ms(); }
-  /// Since when, without a break, it has served; 0 if it does not.
-  uint64_t up_since_ms() const { return up_since_ms_; }
   HostClock& clock() { return clock_; }
 
   /// An officer's or issuer's command, as a route would submit it. `done` hears nothing if the
@@ -70,7 +68,6 @@ class ExchangeHost {
   Surroundings& world_;
   Network& network_;
   Auditor& auditor_;
-  const exchange::RuleSets rules_;
   Random random_;
   HostClock clock_;
   service::ExchangeKeys keys_;
@@ -86,7 +83,7 @@ class ExchangeHost {
   bool soon_ = false;
   uint64_t armed_at_ms_ = 0;  ///< of the next timer; 0: none
   uint64_t paused_until_ms_ = 0;
-  uint64_t up_since_ms_ = 0;
+  uint64_t down_since_ms_ = 0;
   uint64_t life_ = 0;
 };
 

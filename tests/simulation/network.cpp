@@ -28,17 +28,20 @@ Network::Place Network::join() {
 
 void Network::part(Place place, uint64_t ms) {
   parted_until_[place] = world_.scheduler.now_ms() + ms;
+  world_.trouble(place, ms);
 }
 
-uint64_t Network::delay() {
-  if (world_.faults.strikes(Fault::delay, 100)) return random_.between(200, 4'000);
-  return random_.between(1, 4);
+uint64_t Network::delay(Place place) {
+  if (!world_.faults.strikes(Fault::delay, 100)) return random_.between(1, 4);
+  const uint64_t ms = random_.between(200, 4'000);
+  world_.trouble(place, ms);
+  return ms;
 }
 
 uint64_t Network::arrival_in(Place place) {
   const uint64_t now = world_.scheduler.now_ms();
   const uint64_t waits = parted_until_[place] > now ? parted_until_[place] - now : 0;
-  return waits + delay();
+  return waits + delay(place);
 }
 
 void Network::serve(net::Handler* handler) {
@@ -46,7 +49,7 @@ void Network::serve(net::Handler* handler) {
   ++life_;
   // Whoever waited for the server that is gone hears the connection's end, or nothing.
   for (const auto& weak : std::exchange(calls_, {}))
-    if (const auto call = weak.lock()) settle(call, {}, delay());
+    if (const auto call = weak.lock()) settle(call, {}, delay(call->from));
   for (const auto& weak : std::exchange(connections_, {}))
     if (const auto connection = weak.lock()) {
       connection->server_ended_ = true;
@@ -65,8 +68,11 @@ void Network::request(Place from, net::Request request, std::function<void(Heard
                       bool upload) {
   auto call = std::make_shared<Call>();
   *call = {from, std::move(request), std::move(heard), upload, life_};
-  if (parted(from) || world_.faults.strikes(Fault::loss, 200)) return settle(call, {}, kPatienceMs);
-  uint64_t in_ms = delay();
+  if (parted(from) || world_.faults.strikes(Fault::loss, 200)) {
+    world_.trouble(from, kPatienceMs);
+    return settle(call, {}, kPatienceMs);
+  }
+  uint64_t in_ms = delay(from);
   if (world_.faults.strikes(Fault::reordering, 300)) in_ms += random_.below(300);
   // A request that comes twice: the second one's answer finds nobody who listens.
   if (world_.faults.strikes(Fault::duplication, 200))
@@ -76,7 +82,7 @@ void Network::request(Place from, net::Request request, std::function<void(Heard
 
 void Network::arrive(const std::shared_ptr<Call>& call, bool answered) {
   if (handler_ == nullptr) {
-    if (answered) settle(call, {}, delay());
+    if (answered) settle(call, {}, delay(call->from));
     return;
   }
   call->life = life_;
@@ -91,7 +97,7 @@ void Network::arrive(const std::shared_ptr<Call>& call, bool answered) {
         if (life != life_ || handler_ == nullptr) return;
         if (!plan) {
           const net::Response refused = net::error_response(plan.error());
-          if (answered) settle(call, {refused.status, refused.body}, delay());
+          if (answered) settle(call, {refused.status, refused.body}, delay(call->from));
           return;
         }
         const std::string& body = call->request.body;
@@ -108,9 +114,11 @@ void Network::hand_over(const std::shared_ptr<Call>& call, std::shared_ptr<net::
   handler_->handle(std::move(request), std::move(sink),
                    [this, call, answered, life = life_](const net::Response& response) {
                      if (!answered || life != life_) return;
-                     if (parted(call->from) || world_.faults.strikes(Fault::loss, 200))
+                     if (parted(call->from) || world_.faults.strikes(Fault::loss, 200)) {
+                       world_.trouble(call->from, kPatienceMs);
                        return settle(call, {}, kPatienceMs);
-                     settle(call, {response.status, response.body}, delay());
+                     }
+                     settle(call, {response.status, response.body}, delay(call->from));
                    });
 }
 
@@ -118,19 +126,21 @@ std::shared_ptr<Connection> Network::connect(Place from, net::Request head,
                                              std::shared_ptr<Ear> ear) {
   auto connection = std::make_shared<Connection>(*this, from, std::move(ear));
   if (parted(from)) {
+    world_.trouble(from, kPatienceMs);
     connection->end_client(gone("nobody answers"), kPatienceMs);
     return connection;
   }
-  world_.scheduler.after(delay(), [this, connection, head = std::move(head)] {
+  world_.scheduler.after(delay(from), [this, connection, head = std::move(head)] {
     if (connection->client_ended_) return;
-    if (handler_ == nullptr) return connection->end_client(gone("refused"), delay());
+    if (handler_ == nullptr)
+      return connection->end_client(gone("refused"), delay(connection->place_));
     std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
     connections_.push_back(connection);
     connection->life_ = life_;
     handler_->upgrade(head, [this, connection, life = life_](
                                 const Result<std::shared_ptr<net::SocketHandler>>& handler) {
       if (life != life_) return;
-      if (!handler) return connection->end_client(handler.error(), delay());
+      if (!handler) return connection->end_client(handler.error(), delay(connection->place_));
       connection->open(*handler);
     });
   });
@@ -171,6 +181,7 @@ bool Connection::may_break() {
   if (!dead && !faults.strikes(Fault::broken_link, 20)) return false;
   const bool late = dead || faults.strikes(Fault::half_open, 5'000);
   const bool client_first = network_.random_.chance(5'000);
+  network_.world_.trouble(place_, late ? kIdleMs : 1);
   end_client(gone("the connection broke"), late && !client_first ? kIdleMs : 1);
   end_server(gone("the connection broke"), late && client_first ? kIdleMs : 1);
   return true;

@@ -56,7 +56,7 @@ class Network {
  private:
   friend class Connection;
   struct Call;
-  uint64_t delay();
+  uint64_t delay(Place place);
   /// When a message that leaves now arrives: after a parting, it is sent again.
   uint64_t arrival_in(Place place);
   void arrive(const std::shared_ptr<Call>& call, bool answered);

@@ -7,6 +7,7 @@
 #include "crypto/key.hpp"
 #include "simulation/faults.hpp"
 #include "simulation/scheduler.hpp"
+#include "simulation/troubles.hpp"
 
 #include <string>
 #include <vector>
@@ -23,9 +24,14 @@ struct Surroundings {
   Scheduler scheduler;
   Random random;
   Faults faults;
+  Troubles troubles;
   std::vector<std::string> wrong;  ///< empty in a world that is as it should be
   bool talks = false;              ///< tells what happens, for whoever looks into a failure
 
+  /// A party, or everybody, is kept from the exchange from now on for so long.
+  void trouble(size_t place, uint64_t for_ms) {
+    troubles.note(place, scheduler.now_ms(), scheduler.now_ms() + for_ms);
+  }
   /// Notes what should not be, with its time.
   void expect(bool holds, const std::string& otherwise) {
     if (!holds && wrong.size() < 10)

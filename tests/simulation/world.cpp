@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "simulation/authority.hpp"
 #include "simulation/buyer.hpp"
+#include "simulation/inspector.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -48,6 +49,7 @@ class World {
         network_(surroundings_),
         auditor_(surroundings_, simulated_rules()),
         exchange_(surroundings_, network_, auditor_, simulated_rules(), folder_.path),
+        inspector_(surroundings_, auditor_, exchange_),
         random_(surroundings_.random.fork("mischief")) {
     surroundings_.talks = options.talks;
     const uint64_t agents = random_.between(1, 4);
@@ -110,6 +112,8 @@ class World {
   }
 
   void over(const exchange::Lease& lease) {
+    for (const auto& agent : agents_)
+      if (agent->address() == lease.terms.provider) inspector_.look_at(lease, *agent);
     for (auto& [name, want] : buyers_[0]->wants()) {
       if (want.lease != lease.id && want.lease != lease.held_as) continue;
       if (want.done || want.lease.is_zero()) continue;
@@ -173,6 +177,7 @@ class World {
   Network network_;
   Auditor auditor_;
   ExchangeHost exchange_;
+  Inspector inspector_;
   Random random_;
   std::vector<std::unique_ptr<AgentHost>> agents_;
   std::vector<std::unique_ptr<Buyer>> buyers_;  ///< the first is the witness
