@@ -55,22 +55,30 @@ Step credential_step(Session& session) {
   if (!policy) return {"policy", false, policy.error().message};
   if (member_or<bool>(*policy, "empty"))
     return {"policy", true, "this exchange has no rules: NOTHING IS ASSESSED"};
-  auto account = session.get("/v1/accounts/" + to_checksum(session.account()));
-  if (account && member_or<bool>(*account, "frozen"))
-    return {"policy", false, "this account is frozen: a party to it is listed; ask the operator"};
-  const json::value& facts = account ? member_value(*account, "facts") : json::value();
-  if (facts.is_object() && !member_or<bool>(facts, "expired"))
-    return {"policy", true,
-            fmt::format("what you proved holds until {}",
-                        utc(member_or<uint64_t>(facts, "expiresAt") * 1000))};
   std::string issuers;
   if (const json::value& list = member_value(*policy, "issuers"); list.is_array())
     for (const json::value& uri : list.as_array())
       if (uri.is_string()) issuers += (issuers.empty() ? "" : ", ") + std::string(uri.get_string());
+  if (issuers.empty()) issuers = "nobody yet (the operator names issuers)";
+  auto account = session.get("/v1/accounts/" + to_checksum(session.account()));
+  if (account && member_or<bool>(*account, "frozen"))
+    return {"policy", false, "this account is frozen, since a party to it is listed"};
+  const json::object* known = account ? account->if_object() : nullptr;
+  if (known == nullptr || !known->contains("facts"))
+    return {"policy", true,
+            "deals are judged; credentials are taken from " + issuers +
+                ": mizan credential submit FILE"};
+  const json::value& facts = known->at("facts");
+  if (facts.is_object() && member_or<bool>(facts, "holds"))
+    return {"policy", true,
+            fmt::format("what you proved holds until {}",
+                        utc(member_or<uint64_t>(facts, "expiresAt") * 1000))};
   return {"policy", false,
-          fmt::format("nothing is proven of you, so most deals wait for an officer: take a "
-                      "credential from {}, then `mizan credential submit FILE`",
-                      issuers.empty() ? "an issuer (the exchange accepts none yet)" : issuers)};
+          fmt::format(
+              "{} of you, so that most deals wait for an officer: take a credential from "
+              "{}, then `mizan credential submit FILE`",
+              facts.is_object() ? "what was proven does not hold any more" : "nothing is proven",
+              issuers)};
 }
 
 Result<int> join(Context& context, const std::string& url_text) {

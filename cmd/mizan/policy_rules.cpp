@@ -88,8 +88,13 @@ Result<json::value> changed_options(const SetFlags& flags, const json::value& po
   if (flags.signers != 0) options["signersNeeded"] = flags.signers;
   for (const std::string& text : flags.stricter) {
     const size_t at = text.find('=');
-    if (at == std::string::npos) return bad_flag("--stricter", "write NOTIFY=RED_FLAG, or none=");
-    inner(options, "stricter")[text.substr(0, at)] = text.substr(at + 1);
+    if (at == std::string::npos)
+      return bad_flag("--stricter", "write NOTIFY=RED_FLAG, or NOTIFY= to take that back");
+    json::object& stricter = inner(options, "stricter");
+    if (at + 1 == text.size())
+      stricter.erase(text.substr(0, at));
+    else
+      stricter[text.substr(0, at)] = text.substr(at + 1);
   }
   if (flags.development) options["developmentIssuers"] = true;
   if (flags.no_development) options["developmentIssuers"] = false;
@@ -296,7 +301,8 @@ void add_set(CLI::App& policy, Context& context) {
   command.add_option("--no-officer", flags->no_officers, "An address that may not any more");
   command.add_option("--signers", flags->signers, "How many officers approve a held deal")
       ->check(CLI::Range(1, 2));
-  command.add_option("--stricter", flags->stricter, "An outcome taken for a worse one, A=B");
+  command.add_option("--stricter", flags->stricter,
+                     "An outcome taken for a worse one: NOTIFY=RED_FLAG; NOTIFY= takes it back");
   auto* pending = command.add_flag("--pending", flags->pending, "Pending law counts");
   command.add_flag("--no-pending", flags->no_pending, "It does not")->excludes(pending);
   auto* development = command.add_flag("--development-issuers", flags->development,

@@ -202,6 +202,19 @@ class Policy(unittest.TestCase):
                      "--list", "SDN", "--effect", "block", "--off")
         self.assertEqual(market.mizan("shipper", "run", "-y", *INFERENCE, "--", "true").returncode, 0)
 
+    def test_7a_stricter_never_milder(self):
+        market = self.market
+        market.mizan("operator", "policy", "set", "--stricter", "ALLOW=RED_FLAG", "--pending")
+        now = market.get("/v1/policy")[1]
+        self.assertEqual((now["stricter"], now["pending"]), ({"ALLOW": "RED_FLAG"}, True))
+        self.assertEqual(market.refused("buyer", "run", "-y", *INFERENCE, "--", "true")["code"],
+                         "policy_held")
+        error = market.refused("operator", "policy", "set", "--stricter", "RED_FLAG=ALLOW")
+        self.assertIn("stricter", error["details"]["field"])
+        market.mizan("operator", "policy", "set", "--stricter", "ALLOW=", "--no-pending")
+        now = market.get("/v1/policy")[1]
+        self.assertEqual((now["stricter"], now["pending"], now["signersNeeded"]), ({}, False, 1))
+
     def test_8_licence_and_bad_words(self):
         market = self.market
         market.mizan("operator", "policy", "licence", "D1234567", "--units", 8, "--expires",
