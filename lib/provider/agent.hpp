@@ -119,6 +119,7 @@ class Agent {
   void handle(const VoucherMessage& message);
   void handle(const Stop& message);
   void handle(const Closed& message);
+  void handle(const PolicySpoke& message);
   void handle(const Reply& message);
   void refused(const Pending& pending, const Error& error);
   void report_lost(const LeaseId& lease);
@@ -161,6 +162,7 @@ class Agent {
   std::map<LeaseId, LeaseRun> leases_;
   std::map<LeaseId, uint32_t> removing_;  ///< units whose job is still being removed
   Money earned_;
+  std::map<std::string, uint64_t> told_rules_;  ///< rules of policy -> when they were told of
 
   bool open_ = false;      ///< a connection is there
   bool welcomed_ = false;  ///< and the exchange has said what it knows

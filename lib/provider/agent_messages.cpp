@@ -149,6 +149,20 @@ void Agent::handle(const Stop& message) {
   if (run->record.stage == Stage::funded) begin_stop(*run, message.reason);
 }
 
+/// Told once a minute for each rule: a buyer may ask again and again.
+void Agent::handle(const PolicySpoke& message) {
+  constexpr uint64_t kQuietMs = 60'000;
+  constexpr size_t kMostRules = 1000;
+  if (told_rules_.size() > kMostRules) told_rules_.clear();
+  const auto [told, is_new] = told_rules_.try_emplace(message.rule, now_ms());
+  if (!is_new && now_ms() < told->second + kQuietMs) return;
+  told->second = now_ms();
+  std::string text = "policy kept a bid from your offer: " + message.outcome + " " + message.rule +
+                     " (" + message.head + "): " + message.sentence;
+  if (!message.missing.empty()) text += " Missing: " + message.missing + ".";
+  notify({}, std::move(text), false);
+}
+
 void Agent::handle(const Closed& message) {
   if (message.receipt) {
     const eip712::Receipt& receipt = *message.receipt;

@@ -93,6 +93,27 @@ Result<Incoming> read_voucher(const json::value& value) {
   return voucher;
 }
 
+Result<Incoming> read_policy(const json::value& value) {
+  constexpr size_t kMost = 8192;
+  ObjectReader in(value, "policy");
+  PolicySpoke spoke;
+  std::string type;
+  in.required("type", type);
+  in.required("ask", spoke.ask);
+  in.required("order", spoke.order);
+  in.required("held", spoke.held);
+  in.required("rule", spoke.rule);
+  in.required("head", spoke.head);
+  in.required("outcome", spoke.outcome);
+  in.required("sentence", spoke.sentence);
+  in.required("missing", spoke.missing);
+  MIZAN_CHECK(in.finish());
+  for (const std::string* text :
+       {&spoke.rule, &spoke.head, &spoke.outcome, &spoke.sentence, &spoke.missing})
+    if (text->size() > kMost) return bad_field("policy", "a text has at most 8192 bytes");
+  return spoke;
+}
+
 Result<Incoming> read_stop(const json::value& value) {
   ObjectReader in(value, "stop");
   Stop stop;
@@ -156,6 +177,7 @@ Result<Incoming> parse_incoming(std::string_view text) {
   if (name == "voucher") return read_voucher(value);
   if (name == "stop") return read_stop(value);
   if (name == "closed") return read_closed(value);
+  if (name == "policy") return read_policy(value);
   if (name == "reply" || name == "error") return read_reply(value, name == "error");
   return bad_field("type", "unknown message type");
 }

@@ -54,6 +54,17 @@ struct Closed {
   std::optional<eip712::Receipt> receipt;
   Signature signature;
 };
+/// Policy kept a bid from the provider's ask: which rule spoke, and none of the buyer's facts.
+struct PolicySpoke {
+  OrderId ask;
+  OrderId order;
+  bool held = false;  ///< it would wait for an officer, and the bid does not wait
+  std::string rule;
+  std::string head;
+  std::string outcome;
+  std::string sentence;
+  std::string missing;  ///< names of facts
+};
 /// The answer to the message with this id: done, or why not.
 struct Reply {
   uint64_t id = 0;
@@ -61,7 +72,8 @@ struct Reply {
   std::optional<Error> error;
 };
 
-using Incoming = std::variant<Welcome, Match, Funded, LogOk, VoucherMessage, Stop, Closed, Reply>;
+using Incoming =
+    std::variant<Welcome, Match, Funded, LogOk, VoucherMessage, Stop, Closed, PolicySpoke, Reply>;
 
 /// Reads one message of the exchange within bounds; unknown types and fields are errors (but for a
 /// reply's and a lease's, which may say more than an agent needs).

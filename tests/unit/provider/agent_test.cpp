@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace mizan::provider {
 namespace {
 
@@ -357,6 +359,30 @@ TEST(Agent, IgnoresAReceiptThatTheExchangeDidNotSign) {
        {"receipt", to_json(receipt)},
        {"signature", to_json(eip712::sign(r.world.facts.domain(), receipt, World::key(9)))}});
   ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  expect_done(r.world, r.id);
+}
+
+TEST(Agent, TellsOfARuleThatKeptABidAway) {
+  Running r;
+  const auto told = [&] {
+    return std::count_if(r.world.notices.begin(), r.world.notices.end(), [](const Notice& notice) {
+      return notice.text.find("PROHIBITED us.sanctions.embargo (sanctions): No.") !=
+             std::string::npos;
+    });
+  };
+  const json::object message{{"type", "policy"},
+                             {"ask", to_json(Hash32{{1}})},
+                             {"order", to_json(Hash32{{2}})},
+                             {"held", false},
+                             {"rule", "us.sanctions.embargo"},
+                             {"head", "sanctions"},
+                             {"outcome", "PROHIBITED"},
+                             {"sentence", "No."},
+                             {"missing", ""}};
+  r.world.tell(message);
+  r.world.tell(message);  // a buyer who tries again and again fills no log
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  EXPECT_EQ(told(), 1);
   expect_done(r.world, r.id);
 }
 

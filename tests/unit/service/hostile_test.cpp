@@ -87,6 +87,101 @@ TEST(Hostile, ForgedAndReplayedOrdersAreRefused) {
   EXPECT_EQ(world.get("/v1/leases", &world.buyer).body.at("leases").as_array().size(), 1U);
 }
 
+/// Whatever carries a signature is refused before the journal if it is somebody else's.
+TEST(Hostile, NoForgedCommandReachesTheJournal) {
+  World world;
+  auto agent = world.open_market();
+  const LeaseId lease = world.funded_lease(agent);
+  world.pass(2000);
+  world.say(agent, world.heartbeat(2, {{lease, 4, 0, 1000, 0, "completed", {}}}));
+  while (!agent.socket->messages.empty()) agent.socket->messages.pop_front();
+  const uint64_t before = last_sequence(world);
+  const SecretKey thief = SecretKey::generate();
+  const uint64_t deadline = world.clock.now().seconds() + 60;
+  const auto post = [&](const std::string& target, const char* what, const auto& message,
+                        json::object more = {}) {
+    more[what] = to_json(message);
+    more["signature"] = world.signature(message, thief);
+    const Answered answer = world.post(target, more);
+    EXPECT_EQ(answer.code(), "unauthenticated") << target << " " << answer.raw;
+  };
+  const json::object attributes = parse_json(world.attributes).value().as_object();
+  const json::object officer{{"officer", to_json(world.operator_key.address())}};
+  const Hash32 empty = policy::RuleSet::empty().hash();
+  post("/v1/grants", "grant", eip712::Grant{thief.address(), 1, 99, deadline});
+  post("/v1/asks", "ask", world.ask(2), {{"attributes", attributes}});
+  post("/v1/asks/cancel", "cancel", eip712::CancelAsk{world.provider.address(), Hash32{{1}}});
+  post("/v1/bids", "bid", world.bid(9), {{"spec", World::spec()}});
+  post("/v1/bids/cancel", "cancel",
+       eip712::CancelBids{world.buyer.address(), 1, U256{{1}}, 1, deadline, 0});
+  post("/v1/leases/" + hex0x(lease.view()) + "/request-close", "request",
+       eip712::RequestClose{lease, 1, deadline, 0});
+  post("/v1/policy", "change", eip712::PolicyChange{empty, false, keccak256("{}"), 1, deadline},
+       {{"options", json::object{}}});
+  post("/v1/policy/decisions", "decision", eip712::Decision{lease, true, "so", 1, deadline},
+       officer);
+  post("/v1/policy/listings", "listing",
+       eip712::Listing{world.buyer.address(), {}, {}, "SDN", "block", true, 1, deadline}, officer);
+  post("/v1/policy/licences", "licence",
+       eip712::LicenceOnFile{"L", "n/a", 1, "n/a", {}, 20991231, 1, deadline}, officer);
+
+  const auto say = [&](const char* type, const char* what, const auto& message,
+                       json::object more = {}) {
+    more["type"] = type;
+    more["id"] = 7;
+    more[what] = to_json(message);
+    more["signature"] = world.signature(message, thief);
+    world.say(agent, more);
+    const json::value refused = agent.socket->take("error");
+    ASSERT_FALSE(refused.is_null()) << type;
+    EXPECT_EQ(refused.at("code"), "unauthenticated") << type;
+  };
+  const auto terms = world.service->state().read(
+      [&](const exchange::Exchange& core) { return core.find_lease(lease)->terms; });
+  say("ask", "ask", world.ask(3), {{"attributes", attributes}});
+  say("heartbeat", "heartbeat",
+      eip712::Heartbeat{world.provider.address(), 50, world.clock.now().ms, {}});
+  say("accept", "terms", terms);
+  say("close", "close", eip712::Close{lease, 0});
+  EXPECT_EQ(last_sequence(world), before);
+}
+
+TEST(Hostile, WhatIsDearIsBounded) {
+  World world([](ServiceConfig& config) {
+    config.plans = {5, 1};
+    config.no_matches = {3, 1};
+  });
+  world.open_market();
+  const json::object plan{
+      {"nodes", 1}, {"unitsPerNode", 2}, {"query", ""}, {"maxRate", "1"}, {"maxSeconds", 60}};
+  const auto ask = [&](const char* peer) {
+    net::Request request = world.request("POST", "/v1/plan", json_text(plan));
+    request.peer = peer;
+    return world.send(std::move(request)).code();
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask("192.0.2.1"), "no_match");
+  EXPECT_EQ(ask("192.0.2.1"), "limit_exceeded");
+  EXPECT_EQ(ask("192.0.2.2"), "no_match");
+  world.pass(1000);
+  EXPECT_EQ(ask("192.0.2.1"), "no_match");
+  EXPECT_EQ(ask("192.0.2.1"), "limit_exceeded");
+
+  uint64_t nonce = 1;
+  const auto order = [&](u128 rate) {
+    eip712::Bid bid = world.bid(nonce++);
+    bid.max_rate = rate;
+    return world.post("/v1/bids", world.bid_body(bid)).code();
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(order(1), "no_match");
+  const uint64_t before = last_sequence(world);
+  EXPECT_EQ(order(1), "limit_exceeded");
+  EXPECT_EQ(order(2000), "limit_exceeded");
+  EXPECT_EQ(last_sequence(world), before);
+  world.pass(1000);
+  EXPECT_EQ(order(2000), "");  // and what matches costs nothing
+  EXPECT_EQ(order(2000), "");
+}
+
 TEST(Hostile, TooLittleMoneyAndStrangersGetNoLease) {
   World world;
   world.open_market();
