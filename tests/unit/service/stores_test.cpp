@@ -2,8 +2,8 @@
 #include "service/artifact_store.hpp"
 #include "service/keys.hpp"
 #include "service/log_store.hpp"
+#include "service/policy_world.hpp"
 #include "service/program.hpp"
-#include "service/world.hpp"
 
 #include <fstream>
 
@@ -130,7 +130,9 @@ TEST(Config, ReadsItsKeys) {
   const std::string text =
       "listen: 0.0.0.0:9000\nstate_dir: state\noperator: "
       "\"0x00000000000000000000000000000000000000aa\"\nfee_bps: 25\nvoucher_interval: "
-      "5s\nreadiness: 1m\nlog_mb: 3\nprune: true\n";
+      "5s\nreadiness: 1m\nlog_mb: 3\nprune: true\nrules: [policy, /own]\ndevelopment_issuer: "
+      "issuer.jwk\n"
+      "status_lists: lists\n";
   const auto config = parse_exchange_config(text, "/etc/mizan");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->server.address, "0.0.0.0");
@@ -141,8 +143,49 @@ TEST(Config, ReadsItsKeys) {
   EXPECT_EQ(config->service.readiness_s, 60U);
   EXPECT_EQ(config->service.log_bytes_max, 3U << 20);
   EXPECT_TRUE(config->service.sequencer.prune);
+  EXPECT_EQ(config->rules, (std::vector<std::filesystem::path>{"/etc/mizan/policy", "/own"}));
+  EXPECT_EQ(config->development_issuer, "/etc/mizan/issuer.jwk");
+  EXPECT_EQ(config->service.status_lists, "/etc/mizan/lists");
 }
 
+TEST(Config, ReadsRulesOfSeveralFolders) {
+  const TemporaryFolder folder;
+  const auto shipped = std::filesystem::path(MIZAN_SOURCE_DIR) / "policy";
+  const auto alone = load_rules({shipped});
+  ASSERT_TRUE(alone) << alone.error().message;
+  const auto write = [&](const std::string& text) {
+    std::ofstream(folder.path / "own.json") << text;
+  };
+  write(files_with(R"({"fact":"units","above":1})", "RED_FLAG").at("own.json"));
+  const auto both = load_rules({shipped, folder.path});
+  ASSERT_TRUE(both) << both.error().message;
+  EXPECT_EQ((*both)->rules().size(), (*alone)->rules().size() + 1);
+  write(R"({"format":"mizan.policy.1","rules":[{}]})");
+  const auto bad = load_rules({shipped, folder.path});
+  ASSERT_FALSE(bad);
+  EXPECT_THAT(bad.error().message, testing::HasSubstr("own.json"));
+  for (const auto& nowhere : {folder.path / "nowhere", folder.path / "own.json"}) {
+    const auto none = load_rules({nowhere});
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(none.error().details.at("field"), "rules");
+  }
+}
+TEST(Config, ReadsTheIssuerOfADemonstration) {
+  const TemporaryFolder folder;
+  const std::string jwk =
+      json_text(credential::to_jwk(credential::IssuerKey::generate().public_key()));
+  std::ofstream(folder.path / "issuer.jwk") << jwk << "\n";
+  const auto given = read_development_issuer(jwk);
+  ASSERT_TRUE(given) << given.error().message;
+  EXPECT_EQ(read_development_issuer((folder.path / "issuer.jwk").string()), given);
+  EXPECT_TRUE(given->contains(std::string(kDevelopmentIssuer)));
+  EXPECT_FALSE(read_development_issuer(R"({"kty":"EC"})"));
+  EXPECT_FALSE(read_development_issuer((folder.path / "nowhere").string()));
+  const std::string holder =
+      json_text(credential::to_jwk(public_key(SecretKey::generate())));  // of secp256k1
+  EXPECT_FALSE(read_development_issuer(holder));
+}
 TEST(Config, NamesTheKeyAtFault) {
   const std::string good =
       "state_dir: s\noperator: \"0x00000000000000000000000000000000000000aa\"\n";
