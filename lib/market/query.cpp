@@ -51,7 +51,7 @@ class Parser {
   }
 
  private:
-  tl::unexpected<Error> bad(size_t at, std::string what,
+  tl::unexpected<Error> bad(size_t at, const std::string& what,
                             ErrorCode code = ErrorCode::invalid_argument) const {
     const std::string position = std::to_string(at + 1);
     return fail(Error{code, "query, position " + position + ": " + what}
