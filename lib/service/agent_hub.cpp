@@ -262,7 +262,8 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
     if (const Lease* lease = lease_of(closed->lease))
       send(closed->provider, closed_message(*lease, keys));
   } else if (const auto* undone = std::get_if<exchange::LeaseUndone>(&event)) {
-    if (const Lease* lease = lease_of(undone->lease))
+    // Of a deal that was held and never matched the agent has not heard.
+    if (const Lease* lease = lease_of(undone->lease); lease && lease->matched_at.ms != 0)
       send(undone->provider, closed_message(*lease, keys));
   } else if (const auto* spoke = std::get_if<exchange::PolicySpoke>(&event)) {
     send(spoke->provider, policy_message(*spoke));

@@ -23,7 +23,7 @@ struct ServiceConfig {
   uint32_t voucher_interval_s = 10;
   uint32_t readiness_s = 60;
   exchange::Limits limits{};
-  /// That a new exchange begins with; null for the empty rule set. Kept, so that it can be named.
+  /// That a new exchange begins with; null for the empty rule set.
   std::shared_ptr<const policy::RuleSet> rules{};
   /// Issuers (URI -> JWK as canonical JSON) that a new exchange begins with, for a demonstration:
   /// one that accepts such issuers does not start, or take such options, without any.

@@ -85,9 +85,13 @@ void Routes::get_health(Call call) {
 void Routes::get_metrics(Call call) {
   uint64_t sequence = 0;
   exchange::MoneyTotals money;
+  size_t held = 0;
+  size_t reviewed = 0;
   context_.state.read([&](const Exchange& core) {
     sequence = core.last_sequence();
     money = core.totals();
+    held = core.held().size();
+    reviewed = core.review().size();
   });
   net::Response response;
   response.content_type = "text/plain; version=0.0.4";
@@ -104,6 +108,8 @@ void Routes::get_metrics(Call call) {
   add("refusals_total", "counter", "Requests and messages refused.", number(context_.refusals));
   add("agents", "gauge", "Agents connected.", number(context_.agents));
   add("lease_streams", "gauge", "Leases followed live.", number(context_.streams));
+  add("held_leases", "gauge", "Deals that wait for an officer.", number(held));
+  add("reviewed_leases", "gauge", "Live leases that would not pass now.", number(reviewed));
   add("artifact_bytes", "gauge", "Bytes in the artifact store.",
       number(context_.artifacts->total_bytes()));
   add("granted_nano", "counter", "nano-USD granted, ever.", to_string(money.granted));

@@ -57,11 +57,12 @@ Result<std::map<std::string, std::string>> read_development_issuer(const std::st
     MIZAN_TRY(read, read_text(jwk_or_file, field));
     text = std::move(read);
   }
-  MIZAN_TRY(value, parse_json(text, {}, field));
-  MIZAN_TRY(key, credential::parse_jwk(value, field));
-  if (!std::holds_alternative<credential::P256Key>(key))
-    return bad(field, jwk_or_file, "an issuer's key is of P-256 (ES256)");
-  MIZAN_TRY(jwk, canonical_json(credential::to_jwk(key)));
+  const auto value = parse_json(text, {}, field);
+  if (!value) return bad(field, jwk_or_file, value.error().message);
+  const auto key = credential::parse_jwk(*value, field);
+  if (!key || !std::holds_alternative<credential::P256Key>(*key))
+    return bad(field, jwk_or_file, "is not the public key of an issuer (P-256) as a JWK");
+  MIZAN_TRY(jwk, canonical_json(credential::to_jwk(*key)));
   return std::map<std::string, std::string>{{std::string(kDevelopmentIssuer), std::move(jwk)}};
 }
 

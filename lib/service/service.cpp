@@ -129,7 +129,9 @@ Result<std::unique_ptr<Service>> Service::open(ServiceConfig config, ServicePart
     return fail(ErrorCode::io_error,
                 "cannot make " + (config.state / "logs").string() + ": " + error.message());
   MIZAN_TRY(rules, RuleStore::open(config.state / "rulesets"));
-  if (config.rules && !config.rules->is_empty()) MIZAN_CHECK(rules->keep(config.rules));
+  // Before Genesis names it; at a later start the operator brings other rules by the API.
+  if (parts.journal.head().sequence == 0 && config.rules && !config.rules->is_empty())
+    MIZAN_CHECK(rules->keep(config.rules));
   MIZAN_TRY(recovered, recover_state(parts.journal, false, rules->all()));
   MIZAN_TRY(artifacts, ArtifactStore::open(config.state / "artifacts", config.artifacts));
   auto impl = std::make_unique<Impl>(std::move(config), parts, std::move(recovered),

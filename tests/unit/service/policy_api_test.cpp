@@ -115,6 +115,22 @@ TEST(PolicyApi, DevelopmentIssuersNeedTheFlagAtTheStart) {
   EXPECT_EQ(opened.error().details.at("field"), "development_issuer");
 }
 
+TEST(PolicyApi, OtherRulesAtALaterStartChangeNothing) {
+  PolicyWorld world;
+  const auto first = world.configure;
+  const auto others = std::make_shared<const policy::RuleSet>(
+      policy::RuleSet::load(files_with(R"({"fact":"units","above":1})", "RED_FLAG")).value());
+  world.configure = [&](ServiceConfig& config) {
+    first(config);
+    config.rules = others;
+  };
+  world.restart();
+  EXPECT_EQ(text_of(world.get("/v1/policy").body.at("ruleSet")),
+            hex0x(shipped_rules()->hash().view()));
+  EXPECT_EQ(world.get("/v1/policy/rulesets/" + others->hash_text()).status, 404U);
+  EXPECT_THAT(world.lines, testing::Contains(testing::HasSubstr("other_rules_in_force")));
+}
+
 TEST(PolicyApi, DoesNotStartWithoutARuleSetOfItsJournal) {
   PolicyWorld world;
   world.configure = nullptr;
@@ -181,6 +197,7 @@ TEST(PolicyApi, AnOfficerDecidesOnAHeldDeal) {
   EXPECT_EQ(lease.at("state"), "held");
   EXPECT_GT(lease.at("heldUntilMs").to_number<uint64_t>(), world.clock.now().ms);
   EXPECT_TRUE(agent.socket->take("match").is_null());
+  EXPECT_THAT(world.get("/v1/metrics").raw, testing::HasSubstr("\nmizan_held_leases 1\n"));
   EXPECT_EQ(world.get(world.lease_path(id), &world.buyer).body.at("state"), "held");
   EXPECT_EQ(world.get(world.lease_path(id), &world.provider).body.at("state"), "held");
   EXPECT_EQ(world.get("/v1/leases?state=held", &world.buyer).body.at("leases").as_array().size(),
@@ -216,9 +233,11 @@ TEST(PolicyApi, AnOfficerDecidesOnAHeldDeal) {
   eip712::Bid second = world.bid(2, PolicyWorld::wanted());
   const Answered again = world.post("/v1/bids", world.bid_body(second, PolicyWorld::wanted()));
   const LeaseId other = id_of(again.body.at("leases").at(0));
+  while (!agent.socket->messages.empty()) agent.socket->messages.pop_front();
   const Answered rejected = world.decide(other, false, world.operator_key);
   EXPECT_EQ(rejected.body.at("lease").at("state"), "failed") << rejected.raw;
   EXPECT_EQ(rejected.body.at("lease").at("reason"), "policy_rejected");
+  EXPECT_TRUE(agent.socket->messages.empty());  // it never heard of that deal
 }
 
 TEST(PolicyApi, EachSideSeesItsOwnPartOfAVerdict) {
