@@ -1,0 +1,105 @@
+// The calls of contracts/src/IComputeEscrow.sol, and of the token that it holds.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/fields.hpp"
+#include "crypto/eip712_messages.hpp"
+
+#include <optional>
+#include <vector>
+
+/// Each function gives a transaction's data. Amounts of direct arguments are in the token's base
+/// units, those of signed messages in nano-USD, as in the contract.
+namespace mizan::settlement {
+
+/// A share of the provider's part: `bps` of 10,000.
+struct Payee {
+  Address to;
+  uint16_t bps = 0;
+  MIZAN_FIELDS(to, bps)
+};
+/// What Terms.payeesHash holds: zero for none.
+Hash32 payees_hash(const std::vector<Payee>& payees);
+
+/// A lease to open; without `terms_signature` the sender is the provider.
+struct OpenItem {
+  eip712::Terms terms;
+  eip712::Bid bid;
+  std::optional<Signature> terms_signature{};
+  Signature bid_signature;
+};
+
+/// A lease to close; without a voucher it settles at what was claimed, without `close_signature`
+/// the sender is the provider.
+struct CloseItem {
+  eip712::Terms terms;
+  u128 cumulative = 0;
+  std::optional<Signature> voucher_signature{};
+  u128 min_paid = 0;
+  std::optional<Signature> close_signature{};
+  std::vector<Payee> payees{};
+};
+
+struct Permit {
+  uint8_t v = 0;
+  Hash32 r;
+  Hash32 s;
+};
+
+namespace escrow {
+
+/// Creation code and arguments.
+Bytes create(ByteView code, const Address& token, const Address& fee_to, const Address& guardian,
+             const Address& clearance_key, uint64_t close_delay_seconds);
+
+Bytes deposit(u128 units);
+Bytes deposit_with_permit(const eip712::Deposit& message, const Signature& signature,
+                          const Permit& permit);
+Bytes withdraw(u128 units, const Address& to);
+Bytes withdraw_for(const eip712::Withdraw& message, const Signature& signature,
+                   u128 relay_fee_units);
+
+Bytes open(const OpenItem& item, const eip712::Clearance& clearance, const Signature& signature);
+/// `clearance.leases` are the items' ids in their order; only its other fields travel.
+Bytes open_many(const std::vector<OpenItem>& items, const eip712::ClearanceBatch& clearance,
+                const Signature& signature);
+Bytes claim(const eip712::Terms& terms, u128 cumulative, const Signature& voucher,
+            const std::vector<Payee>& payees);
+Bytes close(const CloseItem& item);
+Bytes close_many(const std::vector<CloseItem>& items);
+Bytes request_close(const eip712::Terms& terms);
+Bytes request_close_for(const eip712::Terms& terms, const eip712::RequestClose& message,
+                        const Signature& signature, u128 relay_fee_units);
+Bytes finalize_close(const eip712::Terms& terms);
+Bytes cancel_bids(uint64_t word, const U256& mask);
+Bytes cancel_bids_for(const eip712::CancelBids& message, const Signature& signature,
+                      u128 relay_fee_units);
+
+Bytes set_paused(bool paused);
+Bytes revoke_clearance_key();
+Bytes propose_clearance_key(const Address& key);
+Bytes accept_clearance_key();
+
+// Views.
+Bytes token();
+Bytes fee_to();
+Bytes guardian();
+Bytes clearance_key();
+Bytes close_delay();
+Bytes paused();
+Bytes domain_separator();
+Bytes balance_of(const Address& owner);
+Bytes lease_of(const LeaseId& lease);
+
+}  // namespace escrow
+
+namespace token {
+
+Bytes approve(const Address& spender, u128 units);
+Bytes balance_of(const Address& owner);
+Bytes decimals();
+/// Of the test token alone: makes units out of nothing.
+Bytes mint(const Address& to, u128 units);
+
+}  // namespace token
+}  // namespace mizan::settlement

@@ -1,0 +1,46 @@
+// JSON-RPC to an Ethereum node: time-outs, retries, and nothing believed about the answer's shape.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "codec/json.hpp"
+#include "net/client.hpp"
+
+namespace mizan::settlement {
+
+struct RpcOptions {
+  net::Milliseconds connect_timeout{3'000};
+  net::Milliseconds timeout{15'000};  ///< of one attempt
+  unsigned attempts = 3;              ///< when the node can't be reached or talks nonsense
+  net::Milliseconds pause{200};       ///< before the second attempt; doubled for each more
+  uint64_t max_answer_bytes = uint64_t{32} << 20;
+};
+
+/// One connection to one node. One thread at a time.
+class JsonRpc {
+ public:
+  /// "http://host:port" with or without a path, which may be a secret and is in no message.
+  static Result<JsonRpc> open(std::string_view url, const RpcOptions& options = {});
+
+  /// The member "result" of the answer. Whoever can't be reached or answers with anything but
+  /// JSON-RPC is `unavailable`; an error that the node itself tells is `conflict`, with
+  /// details["rpc_code"], details["rpc_message"] (bounded, printable) and, where it has one,
+  /// details["rpc_data"] (hex). Only methods that may be repeated are called.
+  Result<json::value> call(std::string_view method, json::array params);
+
+  /// "host:port".
+  std::string where() const { return client_.url().authority(); }
+
+ private:
+  JsonRpc(net::Url url, std::string path, const RpcOptions& options);
+  Result<json::value> attempt(std::string_view method, const json::array& params);
+
+  net::Client client_;
+  std::string path_;
+  RpcOptions options_;
+  uint64_t id_ = 0;
+};
+
+/// Text of a stranger's, cut to 300 bytes, without what a terminal would act on.
+std::string printable_text(std::string_view text);
+
+}  // namespace mizan::settlement

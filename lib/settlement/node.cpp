@@ -1,0 +1,293 @@
+#include "settlement/node.hpp"
+
+#include "base/money.hpp"
+#include "settlement/escrow_errors.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace mizan::settlement {
+namespace {
+
+constexpr u128 kLeastTip = 1;
+constexpr uint64_t kMostGas = 1'000'000'000;
+
+std::string quantity(u128 number) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  do {
+    out.insert(out.begin(), kDigits[static_cast<size_t>(number & 15)]);
+    number >>= 4;
+  } while (number != 0);
+  return "0x" + out;
+}
+
+json::object call_object(const Call& call) {
+  json::object out{{"data", hex0x(call.data)}, {"value", quantity(call.value)}};
+  if (call.to) out["to"] = hex0x(call.to->view());
+  return out;
+}
+
+/// A number as nodes spell it: hex digits without leading zeros, an odd count of them too.
+std::optional<u128> read_quantity(const json::value& value) {
+  if (!value.is_string()) return {};
+  const std::string_view text = value.get_string();
+  if (text.size() < 3 || text.size() > 34 || !text.starts_with("0x")) return {};
+  const std::string even = (text.size() % 2 != 0 ? "0" : "") + std::string(text.substr(2));
+  const auto bytes = parse_hex(even);
+  if (!bytes) return {};
+  u128 number = 0;
+  for (const uint8_t byte : *bytes) number = number << 8 | byte;
+  return number;
+}
+
+std::optional<uint64_t> read_quantity64(const json::value& value) {
+  const auto number = read_quantity(value);
+  if (!number || *number > UINT64_MAX) return {};
+  return static_cast<uint64_t>(*number);
+}
+
+template <class Fixed>
+std::optional<Fixed> read_fixed(const json::value& value) {
+  if (!value.is_string()) return {};
+  const auto parsed = parse_fixed<Fixed>(std::string_view(value.get_string()));
+  return parsed ? std::optional<Fixed>(*parsed) : std::nullopt;
+}
+
+std::optional<Bytes> read_bytes(const json::value& value) {
+  if (!value.is_string()) return {};
+  const auto parsed = parse_hex(std::string_view(value.get_string()));
+  return parsed ? std::optional<Bytes>(*parsed) : std::nullopt;
+}
+
+/// Reads members of an object, which it refers to. After a fault the values are empty.
+class Members {
+ public:
+  explicit Members(const json::value& value) : object_(value.if_object()) {}
+  bool failed() const { return failed_ || object_ == nullptr; }
+
+  u128 number(std::string_view key) { return take<u128>(key, read_quantity); }
+  uint64_t number64(std::string_view key) { return take<uint64_t>(key, read_quantity64); }
+  template <class Fixed>
+  Fixed fixed(std::string_view key) {
+    return take<Fixed>(key, read_fixed<Fixed>);
+  }
+  Bytes bytes(std::string_view key) { return take<Bytes>(key, read_bytes); }
+  std::vector<Hash32> hashes(std::string_view key) {
+    return take<std::vector<Hash32>>(key, [](const json::value& value) {
+      std::optional<std::vector<Hash32>> out;
+      if (!value.is_array() || value.get_array().size() > 4) return out;
+      out.emplace();
+      for (const json::value& item : value.get_array()) {
+        const auto hash = read_fixed<Hash32>(item);
+        if (!hash) return std::optional<std::vector<Hash32>>{};
+        out->push_back(*hash);
+      }
+      return out;
+    });
+  }
+  bool is_null(std::string_view key) const {
+    const json::value* member = object_ != nullptr ? object_->if_contains(key) : nullptr;
+    return member == nullptr || member->is_null();
+  }
+
+ private:
+  template <class T, class Read>
+  T take(std::string_view key, Read read) {
+    const json::value* member = object_ != nullptr ? object_->if_contains(key) : nullptr;
+    auto value = member != nullptr ? read(*member) : std::optional<T>{};
+    if (!value) failed_ = true;
+    return std::move(value).value_or(T{});
+  }
+  const json::object* object_;
+  bool failed_ = false;
+};
+
+/// What a reverted call or estimate is about; another refusal stays as it is.
+Error revert_or(Error error) {
+  const auto data = error.details.find("rpc_data");
+  const auto message = error.details.find("rpc_message");
+  const bool reverted =
+      message != error.details.end() && message->second.find("revert") != std::string::npos;
+  if (data != error.details.end() && (reverted || data->second.size() >= 10))
+    if (const auto bytes = parse_hex(data->second)) return decode_revert(*bytes);
+  if (reverted) return decode_revert(ByteView{});
+  return error;
+}
+
+}  // namespace
+
+Error Node::lie(const std::string& what) const {
+  return Error{ErrorCode::unavailable, "the node " + where() + " " + what, {}};
+}
+
+Result<std::optional<Block>> Node::get_block(json::value which) {
+  MIZAN_TRY(value, rpc_.call("eth_getBlockByNumber", {std::move(which), false}));
+  if (value.is_null()) return std::optional<Block>{};
+  Members in(value);
+  const Block block{in.number64("number"), in.fixed<Hash32>("hash"), in.fixed<Hash32>("parentHash"),
+                    in.number64("timestamp"), in.number("baseFeePerGas")};
+  if (in.failed()) return fail(lie("tells of a block that is none, or of a chain before EIP-1559"));
+  return std::optional<Block>{block};
+}
+
+Result<Block> Node::head() {
+  MIZAN_TRY(id, rpc_.call("eth_chainId", {}));
+  const auto served = read_quantity(id);
+  if (served != u128{chain_id_})
+    return fail(lie("serves chain " + mizan::to_string(served.value_or(0)) + " and not " +
+                    std::to_string(chain_id_) + ": nothing is done until it does"));
+  MIZAN_TRY(block, get_block("latest"));
+  if (!block) return fail(lie("has no latest block"));
+  return *block;
+}
+
+Result<std::optional<Block>> Node::block(uint64_t number) {
+  MIZAN_TRY(block, get_block(json::value(quantity(number))));
+  if (block && block->number != number)
+    return fail(lie("tells of block " + std::to_string(block->number) + " when asked for " +
+                    std::to_string(number)));
+  return block;
+}
+
+Result<uint64_t> Node::nonce(const Address& account, json::value at) {
+  MIZAN_TRY(value, rpc_.call("eth_getTransactionCount", {hex0x(account.view()), std::move(at)}));
+  const auto count = read_quantity64(value);
+  if (!count) return fail(lie("tells a nonce that is none"));
+  return *count;
+}
+
+Result<uint64_t> Node::latest_nonce(const Address& account) {
+  return nonce(account, "latest");
+}
+Result<uint64_t> Node::pending_nonce(const Address& account) {
+  return nonce(account, "pending");
+}
+Result<uint64_t> Node::nonce_at(const Address& account, uint64_t block) {
+  return nonce(account, json::value(quantity(block)));
+}
+
+Result<u128> Node::balance(const Address& account) {
+  MIZAN_TRY(value, rpc_.call("eth_getBalance", {hex0x(account.view()), "latest"}));
+  const auto wei = read_quantity(value);
+  if (!wei) return fail(lie("tells a balance that is none"));
+  return *wei;
+}
+
+Result<Fees> Node::suggested_fees(const Block& head) {
+  MIZAN_TRY(value, rpc_.call("eth_maxPriorityFeePerGas", {}));
+  const auto suggested = read_quantity(value);
+  if (!suggested) return fail(lie("suggests a tip that is none"));
+  const u128 tip = std::max(*suggested, kLeastTip);
+  MIZAN_TRY(twice, checked_mul(head.base_fee, u128{2}));
+  MIZAN_TRY(most, checked_add(twice, tip));
+  return Fees{most, tip};
+}
+
+Result<uint64_t> Node::estimate_gas(const Address& from, const Call& call) {
+  json::object object = call_object(call);
+  object["from"] = hex0x(from.view());
+  auto value = rpc_.call("eth_estimateGas", {std::move(object), "pending"});
+  if (!value) return fail(revert_or(value.error()));
+  const auto gas = read_quantity64(*value);
+  if (gas.value_or(0) == 0 || *gas > kMostGas)
+    return fail(lie("estimates an amount of gas that is none"));
+  return *gas;
+}
+
+Result<Bytes> Node::view(const Address& contract, const Bytes& data) {
+  auto value = rpc_.call(
+      "eth_call", {json::object{{"to", hex0x(contract.view())}, {"data", hex0x(data)}}, "latest"});
+  if (!value) return fail(revert_or(value.error()));
+  const auto bytes = value->is_string() ? parse_hex(value->get_string()) : Result<Bytes>(Bytes{});
+  if (!value->is_string() || !bytes)
+    return fail(lie("answers a call with something else than hex"));
+  return *bytes;
+}
+
+Result<void> Node::replay(const Address& from, const Call& call, uint64_t block) {
+  json::object object = call_object(call);
+  object["from"] = hex0x(from.view());
+  auto value = rpc_.call("eth_call", {std::move(object), json::value(quantity(block))});
+  if (!value) return fail(revert_or(value.error()));
+  return {};
+}
+
+Result<std::optional<Receipt>> Node::receipt(const Hash32& transaction) {
+  MIZAN_TRY(value, rpc_.call("eth_getTransactionReceipt", {hex0x(transaction.view())}));
+  if (value.is_null()) return std::optional<Receipt>{};
+  Members in(value);
+  Receipt receipt{in.number64("blockNumber"),
+                  in.fixed<Hash32>("blockHash"),
+                  in.number64("status") == 1,
+                  in.number64("gasUsed"),
+                  {}};
+  const auto told = in.fixed<Hash32>("transactionHash");
+  if (!in.is_null("contractAddress")) receipt.created = in.fixed<Address>("contractAddress");
+  if (in.failed() || told != transaction)
+    return fail(lie("tells of a receipt that is none, or of another transaction"));
+  return std::optional<Receipt>{receipt};
+}
+
+Result<bool> Node::knows(const Hash32& transaction) {
+  MIZAN_TRY(value, rpc_.call("eth_getTransactionByHash", {hex0x(transaction.view())}));
+  if (value.is_null()) return false;
+  Members in(value);
+  if (in.fixed<Hash32>("hash") != transaction) return fail(lie("tells of another transaction"));
+  return true;
+}
+
+Result<void> Node::send(const SignedTransaction& transaction) {
+  MIZAN_TRY(value, rpc_.call("eth_sendRawTransaction", {hex0x(transaction.raw)}));
+  if (read_fixed<Hash32>(value) != transaction.hash)
+    return fail(lie("took a transaction under another hash"));
+  return {};
+}
+
+Result<bool> Node::has_code(const Address& contract) {
+  MIZAN_TRY(value, rpc_.call("eth_getCode", {hex0x(contract.view()), "latest"}));
+  if (!value.is_string()) return fail(lie("answers with something else than code"));
+  return value.get_string().size() > 2;
+}
+
+Result<std::vector<Log>> Node::get_logs(const Address& contract, json::object filter) {
+  filter["address"] = hex0x(contract.view());
+  MIZAN_TRY(value, rpc_.call("eth_getLogs", {std::move(filter)}));
+  if (!value.is_array()) return fail(lie("answers with something else than logs"));
+  std::vector<Log> logs;
+  for (const json::value& item : value.get_array()) {
+    Members in(item);
+    Log log{in.fixed<Address>("address"),
+            in.hashes("topics"),
+            in.bytes("data"),
+            in.number64("blockNumber"),
+            in.fixed<Hash32>("blockHash"),
+            in.fixed<Hash32>("transactionHash"),
+            in.number64("logIndex")};
+    if (in.failed()) return fail(lie("tells of a log that is none"));
+    if (log.address != contract) return fail(lie("tells of another contract's log"));
+    const bool in_order = logs.empty() || std::pair(logs.back().block, logs.back().index) <
+                                              std::pair(log.block, log.index);
+    if (!in_order) return fail(lie("tells logs out of their order"));
+    logs.push_back(std::move(log));
+  }
+  return logs;
+}
+
+Result<std::vector<Log>> Node::logs_in(const Address& contract, const Block& block) {
+  MIZAN_TRY(logs, get_logs(contract, {{"blockHash", hex0x(block.hash.view())}}));
+  for (const Log& log : logs)
+    if (log.block_hash != block.hash || log.block != block.number)
+      return fail(lie("tells of a log of another block"));
+  return logs;
+}
+
+Result<std::vector<Log>> Node::logs(const Address& contract, uint64_t from, uint64_t to) {
+  MIZAN_TRY(logs, get_logs(contract, {{"fromBlock", quantity(from)}, {"toBlock", quantity(to)}}));
+  for (const Log& log : logs)
+    if (log.block < from || log.block > to) return fail(lie("tells of a log of another block"));
+  return logs;
+}
+
+}  // namespace mizan::settlement
