@@ -85,7 +85,6 @@ void Sequencer::notice_absence(std::vector<Waiting>& group) {
   const MonotonicMs now = clock_.monotonic();
   const uint64_t away = now.ms > alive_.ms ? now.ms - alive_.ms : 0;
   alive_ = now;
-  time_.now();  // notices jumps
   const auto jump = time_.take_jump();
   if (jump)
     log_.warn("clock_jumped", {{"by_ms", std::to_string(*jump)},
@@ -143,12 +142,13 @@ void Sequencer::fail_all(std::vector<Waiting>& group, const Error& error) {
 bool Sequencer::step() {
   if (failed_) return false;
   std::vector<Waiting> group = take_group();
+  // First, so that no jump of it goes unnoticed.
+  const UnixMs time = std::max(time_.now(), state_.unlocked().now());
   notice_absence(group);
   if (group.empty()) return false;
 
   std::vector<Sequenced> commands;
   commands.reserve(group.size());
-  const UnixMs time = std::max(time_.now(), state_.unlocked().now());
   uint64_t sequence = state_.unlocked().last_sequence();
   for (Waiting& waiting : group)
     commands.push_back(

@@ -16,7 +16,8 @@ UnixMs TimeKeeper::now() {
   seen_ = std::max(seen_, monotonic);
   const uint64_t expected = time_.ms + elapsed;
   if (wall >= time_) {
-    if (!behind_ && wall.ms > expected + kJumpMs) jump_ = static_cast<int64_t>(wall.ms - expected);
+    // Also while it was behind: catching up goes slower than time, a jump does not.
+    if (wall.ms > expected + kJumpMs) jump_ = static_cast<int64_t>(wall.ms - expected);
     behind_ = false;
     half_ = 0;
     time_ = wall;

@@ -194,7 +194,7 @@ void AgentHost::store_artifact(const std::string& body, const Hash32& name,
   net::Request request;
   request.method = "PUT";
   request.target = "/v1/artifacts/" + hex0x(name.view());
-  request.headers = signer_.sign("PUT", request.target, "", "", exchange_.clock().now());
+  request.headers = signer_.sign("PUT", request.target, "", "", exchange_.time());
   request.content_length = body.size();
   request.body = body;
   network_.request(

@@ -211,7 +211,7 @@ void Buyer::look_around() {
     request.target =
         "/v1/leases/" + hex0x(lease.view()) + (random_.chance(5'000) ? "" : "/receipt");
   }
-  request.headers = signer_.sign("GET", request.target, "", "", exchange_.clock().now());
+  request.headers = signer_.sign("GET", request.target, "", "", exchange_.time());
   network_.request(place_, std::move(request), [this, what](const Heard& heard) {
     world_.expect(heard.status != 500, "a look at the exchange fails: " + heard.body);
     world_.expect(heard.status == 0 || heard.status == 200 || what == 3 || heard.status == 401 ||
@@ -231,9 +231,7 @@ void Buyer::try_want(const std::string& provider) {
   script.lines = 3;
   eip712::Bid bid = new_bid(1, 60, ~uint64_t{0} >> 16);
   bid.grace = 60;
-  bid.latest_start = bid.valid_until =
-      exchange_.service() == nullptr ? bid.valid_until
-                                     : exchange_.service()->context().time.now().seconds() + 60;
+  bid.latest_start = bid.valid_until = exchange_.time().seconds() + 60;
   json::object made = spec(script, "network=" + provider, 1, true, true);
   made["declaration"] =
       json::object{{"end_use", "commercial"}, {"end_user", "self"}, {"training", false}};

@@ -102,6 +102,17 @@ void ExchangeHost::pause(uint64_t ms) {
   world_.scheduler.after(ms, [this] { soon(); });
 }
 
+UnixMs ExchangeHost::time() {
+  return up() ? service_->context().time.now() : clock_.now();
+}
+
+void ExchangeHost::set_clock(int64_t by_ms) {
+  clock_.wall_offset_ms += by_ms;
+  if (by_ms >= 0) return;
+  const uint64_t now = world_.scheduler.now_ms();
+  slow_until_ms_ = std::max(slow_until_ms_, now) + 2 * static_cast<uint64_t>(-by_ms);
+}
+
 void ExchangeHost::soon() {
   if (soon_ || !up()) return;
   soon_ = true;

@@ -48,6 +48,11 @@ class ExchangeHost {
   void pause(uint64_t ms);
   bool paused() const { return paused_until_ms_ > world_.scheduler.now_ms(); }
   HostClock& clock() { return clock_; }
+  /// As it would answer it: what parties sign their requests by.
+  UnixMs time();
+  /// Sets its wall clock; after a step back its time goes at half the speed for a while.
+  void set_clock(int64_t by_ms);
+  bool was_slow_since(uint64_t since_ms) const { return slow_until_ms_ >= since_ms; }
 
   /// An officer's or issuer's command, as a route would submit it. `done` hears nothing if the
   /// exchange dies first; false if it is down.
@@ -83,6 +88,7 @@ class ExchangeHost {
   bool soon_ = false;
   uint64_t armed_at_ms_ = 0;  ///< of the next timer; 0: none
   uint64_t paused_until_ms_ = 0;
+  uint64_t slow_until_ms_ = 0;
   uint64_t down_since_ms_ = 0;
   uint64_t life_ = 0;
 };

@@ -26,6 +26,7 @@ void Inspector::look_at(const Lease& lease, const AgentHost& agent) {
   const Machine::Past* past = found == all.end() ? nullptr : &found->second;
   const uint64_t now = world_.scheduler.now_ms();
   const bool disturbed =
+      exchange_.was_slow_since(auditor_.matched_ms(lease.id)) ||
       world_.troubles.longest(agent.place(), auditor_.matched_ms(lease.id), now, kRestMs) != 0;
   look_at_bill(lease, past, disturbed);
   if (past != nullptr && lease.state == LeaseState::settled) look_at_log(lease, *past);

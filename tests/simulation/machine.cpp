@@ -159,7 +159,10 @@ void Machine::start(const LeaseId& lease) {
     job.started_at_ms = past.started_at_ms = world_.scheduler.now_ms();
     past.script = job.script;
     world_.scheduler.after(job.script.runs_ms, [this, lease, code = job.script.exit_code, boot] {
-      if (boot == boot_) exit(lease, code, code == 0 ? "completed" : "failed");
+      const auto it_ends = jobs_.find(lease);
+      if (boot != boot_ || it_ends == jobs_.end()) return;
+      it_ends->second.whole_log();
+      exit(lease, code, code == 0 ? "completed" : "failed");
     });
     write_line(lease, 0);
     tell(lease, Started{{}, 0});

@@ -89,6 +89,9 @@ class Machine final : public provider::Backend {
     provider::ExitStatus exit;
     std::string log;
     std::string sealed;
+    void whole_log() {
+      if (phase == provider::JobPhase::running) log = script.log();
+    }
   };
   void tell(const LeaseId& lease, decltype(provider::BackendEvent::what) what);
   /// After a while, unless the agent's life ends first: the work was a part of the agent.

@@ -132,8 +132,7 @@ class World {
     if (exchange_.up() && faults.strikes(Fault::exchange_pause, 100))
       exchange_.pause(random_.between(100, random_.chance(3'000) ? 40'000 : 4'000));
     if (faults.strikes(Fault::clock_jump, 50))
-      exchange_.clock().wall_offset_ms +=
-          static_cast<int64_t>(random_.below(120'000)) - int64_t{60'000};
+      exchange_.set_clock(static_cast<int64_t>(random_.below(120'000)) - int64_t{60'000});
     for (auto& agent : agents_) {
       if (faults.strikes(Fault::partition, 100))
         network_.part(agent->place(), random_.between(100, random_.chance(3'000) ? 90'000 : 9'000));

@@ -55,5 +55,27 @@ TEST(TimeKeeper, TellsAJumpAhead) {
   EXPECT_FALSE(time.take_jump());
 }
 
+TEST(TimeKeeper, TellsAJumpAheadThatEndsAStepBack) {
+  ManualClock clock;
+  TimeKeeper time(clock, UnixMs{0});
+  clock.wall -= 40'000;
+  const UnixMs before = time.now();
+  EXPECT_EQ(time.take_jump(), -40'000);
+  clock.pass(1'000);
+  clock.wall += 100'000;  // 60 s beyond where it was: deadlines would fall due all at once
+  EXPECT_EQ(time.now().ms, before.ms + 61'000);
+  EXPECT_EQ(time.take_jump(), 60'000);
+  // To catch up is no jump.
+  clock.wall -= 10'000;
+  time.now();
+  time.take_jump();
+  for (int i = 0; i < 300; ++i) {
+    clock.pass(100);
+    time.now();
+  }
+  EXPECT_EQ(time.now(), clock.now());
+  EXPECT_FALSE(time.take_jump());
+}
+
 }  // namespace
 }  // namespace mizan::service
