@@ -72,22 +72,24 @@ void AgentHost::start() {
   machine_.set_agent([this](BackendEvent event) {
     with_agent([&](Agent& agent) { agent.on_backend(std::move(event)); });
   });
-  agent_ = std::make_unique<Agent>(
-      config_,
-      AgentParts{facts_, key_, machine_, store_, *this, clock_, [this] { return random_.next(); },
-                 [this](const Notice& notice) {
-                   if (world_.talks)
-                     world_.say(name_, (notice.lease.is_zero()
-                                            ? ""
-                                            : hex(notice.lease.view()).substr(0, 8) + " ") +
-                                           notice.text);
-                 }});
+  agent_ =
+      std::make_unique<Agent>(config_, AgentParts{facts_, key_, machine_, store_, *this, clock_,
+                                                  [this] { return random_.next(); },
+                                                  [this](const Notice& notice) { hear(notice); }});
   if (const auto started = agent_->start(); !started) {
     world_.expect(started.error().code == ErrorCode::io_error,
                   name_ + " does not start: " + started.error().message);
     return kill(false, 2'000);
   }
   arm();
+}
+
+void AgentHost::hear(const Notice& notice) {
+  world_.expect(notice.text.find("is not understood") == std::string::npos,
+                name_ + ": " + notice.text);
+  if (!world_.talks) return;
+  const std::string lease = hex(notice.lease.view()).substr(0, 8);
+  world_.say(name_, (notice.lease.is_zero() ? "" : lease + " ") + notice.text);
 }
 
 void AgentHost::kill(bool machine_too, uint64_t ms) {

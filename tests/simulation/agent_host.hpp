@@ -39,6 +39,7 @@ class AgentHost final : public provider::Link {
   void closed(uint64_t attempt, const Error& why);
   template <class F>
   void with_agent(F&& f);
+  void hear(const provider::Notice& notice);
   void arm();
   void store_artifact(const std::string& body, const Hash32& name,
                       std::function<void(Result<void>)> done);

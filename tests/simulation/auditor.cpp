@@ -55,7 +55,8 @@ void Auditor::follow(journal::Journal& journal) {
         take(command);
         return {};
       });
-  world_.expect(read.has_value(), "the journal cannot be read");
+  world_.expect(read.has_value(),
+                "the journal cannot be read: " + (read ? "" : read.error().message));
   heads_[head.sequence] = head.hash;
   if (heads_.size() > 5'000) heads_.erase(heads_.begin());
 }

@@ -28,7 +28,7 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
     world_.expect(kept && (*kept)->keep(set), "the rule sets cannot be kept");
   config_.sequencer.snapshot_every = random_.between(50, 2'000);
   config_.sequencer.prune = random_.chance(5'000);
-  config_.sequencer.keep_before_snapshot = random_.below(100);
+  config_.sequencer.keep_before_snapshot = random_.between(100, 300);  // what the auditor reads
   if (world.faults.on(Fault::clock_drift)) {
     clock_.drift_ppm = static_cast<int64_t>(random_.below(200)) - 100;
     world.faults.note(Fault::clock_drift);
@@ -71,6 +71,7 @@ void ExchangeHost::start() {
   dead_ = false;
   ++life_;
   world_.troubles.note(Troubles::kEverywhere, down_since_ms_, world_.scheduler.now_ms());
+  down_since_ms_ = 0;
   network_.serve(service_.get());
   armed_at_ms_ = 0;
   soon();
@@ -85,7 +86,7 @@ void ExchangeHost::gone(bool power_lost) {
   dead_ = false;
   soon_ = false;
   ++life_;
-  down_since_ms_ = world_.scheduler.now_ms();
+  if (down_since_ms_ == 0) down_since_ms_ = world_.scheduler.now_ms();
   storage_.settle(power_lost);
 }
 
