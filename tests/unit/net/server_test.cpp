@@ -302,6 +302,8 @@ TEST_F(ServerTest, NoticesADeadPeerByItsPings) {
 TEST_F(ServerTest, StopsUnderLoadWithOwnersThatHoldOn) {
   start();
   auto socket = WebSocket::connect(url_, "/ws").value();
+  socket.write("up");  // answered by a socket that is open on the server's side too
+  EXPECT_EQ(socket.read(10s).value().value(), "echo up");
   auto held = echo_.last_socket->socket;
   auto connection = raw();
   connection.send("GET /never");
