@@ -32,10 +32,11 @@ sanitize() { # PRESET TESTS...: builds these executables alone, and runs them
 }
 
 # Quick tests first, side by side; then what starts servers and sandboxes, one at a time.
-say "lint, unit, property, policy"
+say "lint, unit, property, policy, fuzz corpora"
 run_tests build/release -LE 'soak|e2e|crash|bench' -j 2
 say "crash and end-to-end"
 run_tests build/release -L 'crash|e2e' -LE soak
 sanitize asan-ubsan unit_base unit_codec unit_crypto unit_credential unit_job unit_ledger \
-  unit_market unit_exchange unit_journal unit_policy unit_transfer
+  unit_market unit_exchange unit_journal unit_policy unit_transfer \
+  fuzz_json fuzz_messages fuzz_keystore fuzz_query fuzz_job_file
 say "all tests passed"

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Fuzzes every decoder of outside bytes, and the models of money and market, with libFuzzer.
+#   scripts/fuzz.sh MINUTES              the minutes are shared among all targets
+#   scripts/fuzz.sh MINUTES TARGET...    among these (tests/fuzz/TARGET.cpp)
+# Begins with tests/fuzz/corpus; what is new goes to build/fuzz-corpus, what crashes to
+# build/fuzz-crashes. Exits 1 if anything crashed.
+#   scripts/fuzz.sh keep TARGET...       merges new inputs that reach new code into tests/fuzz/corpus
+set -euo pipefail
+cd "$(dirname "$0")/.."
+minutes=${1:?usage: scripts/fuzz.sh MINUTES|keep [TARGET...]}
+shift
+targets=("$@")
+if [ ${#targets[@]} = 0 ]; then
+  for file in tests/fuzz/corpus/*/; do targets+=("$(basename "$file")"); done
+fi
+mkdir -p build build/fuzz-crashes
+cmake --preset fuzz > build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; exit 1; }
+for target in "${targets[@]}"; do nice -n 5 cmake --build --preset fuzz --target "fuzz_$target"; done
+
+if [ "$minutes" = keep ]; then
+  for target in "${targets[@]}"; do
+    build/fuzz/tests/fuzz/"fuzz_$target" -merge=1 -max_len=4096 -rss_limit_mb=4096 \
+      tests/fuzz/corpus/"$target" build/fuzz-corpus/"$target" 2>&1 | tail -1
+  done
+  exit
+fi
+
+seconds=$((minutes * 60 / ${#targets[@]}))
+[ "$seconds" -gt 0 ] || seconds=1
+failed=0
+for target in "${targets[@]}"; do
+  corpus=build/fuzz-corpus/$target
+  log=build/fuzz-corpus/$target.log
+  mkdir -p "$corpus"
+  options=(-max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1
+    -artifact_prefix="build/fuzz-crashes/$target-")
+  dictionary=tests/fuzz/dictionaries/$target.dict
+  [ -f "$dictionary" ] && options+=(-dict="$dictionary")
+  if nice -n 10 build/fuzz/tests/fuzz/"fuzz_$target" "${options[@]}" "$corpus" \
+    tests/fuzz/corpus/"$target" > "$log" 2>&1; then
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    echo "$target: $runs executions in $seconds s, $(find "$corpus" -type f | wc -l) new inputs"
+  else
+    failed=1
+    tail -40 "$log"
+    crash=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)
+    echo "$target: FAILED; the whole log is $log. Again:"
+    echo "  build/fuzz/tests/fuzz/fuzz_$target $crash"
+    echo "  build/release/tests/fuzz/fuzz_$target $crash     # without libFuzzer"
+    echo "Its input belongs into tests/fuzz/corpus/$target/ once it is mended."
+  fi
+done
+exit $failed
