@@ -12,7 +12,7 @@ namespace mizan::service {
 /// exchange.yaml:
 ///
 ///     listen: 127.0.0.1:8080        # IP address and port; port 0 takes any free one
-///     state_dir: /var/lib/mizan     # keys/, journal/, logs/, artifacts/
+///     state_dir: /var/lib/mizan     # keys/, journal/, rulesets/, logs/, artifacts/
 ///     operator: "0x..."             # who grants balances and sees every lease
 ///     fee_bps: 200                  # of what providers are paid, in hundredths of a per cent
 ///     voucher_interval: 10s
