@@ -15,7 +15,7 @@ using namespace mizan;
 using namespace mizan::cli;
 
 std::filesystem::path default_home() {
-  const char* home = std::getenv("HOME");
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): no other thread yet
   return std::filesystem::path(home != nullptr && *home != '\0' ? home : "/root") / ".mizan";
 }
 
@@ -49,6 +49,7 @@ int run(int argc, char** argv) {
   Context context;
   std::error_code ignored;
   context.program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  // No other thread yet. NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* no_color = std::getenv("NO_COLOR");
   context.no_color = no_color != nullptr && *no_color != '\0';
 

@@ -18,7 +18,7 @@ struct Country {
   MIZAN_FIELDS(code)
   friend auto operator<=>(const Country&, const Country&) = default;
 };
-inline constexpr size_t kCountryCodes = 26 * 26;
+inline constexpr size_t kCountryCodes = size_t{26} * 26;
 
 constexpr std::optional<Country> country(std::string_view text) {
   if (text.size() != 2 || text[0] < 'A' || text[0] > 'Z' || text[1] < 'A' || text[1] > 'Z')
