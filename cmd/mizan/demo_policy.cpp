@@ -17,8 +17,8 @@ namespace {
 constexpr uint64_t kPatienceMs = 30'000;
 constexpr const char* kReason = "the articles of association were shown to me: its founders own it";
 
-const std::vector<std::string> kOrder{"--declare",      "end_use=commercial", "--declare",
-                                      "training=false", "--declare",          "end_user=self"};
+const std::vector<std::string> kOrder{"--declare",
+                                      "end_use=commercial,training=false,end_user=self"};
 
 std::vector<std::string> order(std::vector<std::string> words) {
   words.insert(words.end(), kOrder.begin(), kOrder.end());

@@ -11,6 +11,8 @@
 namespace mizan::cli {
 namespace {
 
+constexpr std::string_view kNoRules = "this exchange has no rules: NOTHING IS ASSESSED";
+
 struct Step {
   std::string name;
   bool done = false;
@@ -53,8 +55,7 @@ Step offers_step(Session& session) {
 Step credential_step(Session& session) {
   auto policy = session.get("/v1/policy");
   if (!policy) return {"policy", false, policy.error().message};
-  if (member_or<bool>(*policy, "empty"))
-    return {"policy", true, "this exchange has no rules: NOTHING IS ASSESSED"};
+  if (member_or<bool>(*policy, "empty")) return {"policy", true, std::string(kNoRules)};
   std::string issuers;
   if (const json::value& list = member_value(*policy, "issuers"); list.is_array())
     for (const json::value& uri : list.as_array())
@@ -97,7 +98,8 @@ Result<int> join(Context& context, const std::string& url_text) {
       {"key", true, fmt::format("{} ({})", entry.name, to_checksum(entry.address))}};
   MIZAN_TRY(session, Session::open(context, Access::requests));
   steps.push_back(balance_step(session));
-  steps.push_back(credential_step(session));
+  const Step policy_step = credential_step(session);
+  steps.push_back(policy_step);
   steps.push_back(offers_step(session));
   bool ready = true;
   for (const Step& step : steps) ready = ready && step.done;
@@ -119,7 +121,10 @@ Result<int> join(Context& context, const std::string& url_text) {
                                step.done ? terminal.paint(Style::green, "ok     ")
                                          : terminal.paint(Style::yellow, "missing"),
                                step.name, printable(step.note)));
-  terminal.write(ready ? "Ready. Try: mizan run -- uname -a\n"
+  const char* declared = policy_step.note == kNoRules
+                             ? ""
+                             : "--declare end_use=commercial,training=false,end_user=self ";
+  terminal.write(ready ? fmt::format("Ready. Try: mizan run {}-- uname -a\n", declared)
                        : "What is missing above is all that stands before a first job.\n");
   return kExitDone;
 }

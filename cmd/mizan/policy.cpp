@@ -75,8 +75,11 @@ Result<int> status(const Context& context, const Options& options) {
 }
 
 void add_rules_option(CLI::App& command, Options& options) {
-  command.add_option("--rules", options.rules,
-                     "Folders of rule files, together one rule set; default: the shipped ones");
+  command
+      .add_option("--rules", options.rules,
+                  "Folder of rule files; repeat it to add an operator's own. Default: the shipped "
+                  "ones")
+      ->allow_extra_args(false);
 }
 
 }  // namespace

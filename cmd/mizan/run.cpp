@@ -72,9 +72,10 @@ Result<std::optional<OrderState>> find_orphan(const Context& context, const std:
   return std::optional<OrderState>();
 }
 
-void say_how_to_come_back(JobWatcher& watcher, const OrderState& state) {
+void say_how_to_come_back(JobWatcher& watcher, const OrderState& state, bool held = false) {
   const std::string id = short_id(state.order);
-  watcher.say(fmt::format("detached: the job runs on. Come back with: mizan logs -f {0}", id));
+  watcher.say(fmt::format("detached: {}. Come back with: mizan logs -f {}",
+                          held ? "the deal waits for an officer" : "the job runs on", id));
   watcher.say(fmt::format("outputs when it is over: mizan get {0}; end it: mizan stop {0}", id));
 }
 
@@ -128,9 +129,12 @@ Result<int> attach(const Context& context, Session& session, JobWatcher& watcher
     MIZAN_CHECK(save_order(context.home, state));
     let_go_of_order(context.home, state.order);
     if (context.json) print_json(answer);
-    say_how_to_come_back(watcher, state);
+    say_how_to_come_back(watcher, state, member_or<std::string>(followed.lease, "state") == "held");
     return kExitDetached;
   }
+  // It never began, and a standing bid would be matched again later, for nobody.
+  if (member_or<uint64_t>(followed.lease, "openedAtMs") == 0) [[maybe_unused]]
+    const auto taken_back = cancel_order(session, state);
   bring_home(context, session, watcher, state, followed.lease, answer);
   const Terminal terminal(stderr, context.no_color);
   if (context.json) {
@@ -142,9 +146,19 @@ Result<int> attach(const Context& context, Session& session, JobWatcher& watcher
   return exit_code_of(followed.lease);
 }
 
+/// A plan asks nobody for a passphrase: without a key that is open, policy is left out of it.
+Access access_for(const Context& context, const Options& options) {
+  if (!options.plan_only) return Access::orders;
+  const auto entry = choose_key(context);
+  if (!entry) return Access::open;
+  if (!context.passphrase_file.empty()) return Access::requests;
+  const auto unlocked = find_unlocked(entry->address);
+  return unlocked && *unlocked ? Access::requests : Access::open;
+}
+
 Result<int> run(const Context& context, const Options& options) {
   MIZAN_TRY(request, read_request(options));
-  MIZAN_TRY(session, Session::open(context, options.plan_only ? Access::open : Access::orders));
+  MIZAN_TRY(session, Session::open(context, access_for(context, options)));
   const Terminal terminal(options.plan_only ? stdout : stderr, context.no_color);
   if (options.plan_only) {
     MIZAN_TRY(plan, ask_plan(session, request));
@@ -167,10 +181,11 @@ Result<int> run(const Context& context, const Options& options) {
     MIZAN_TRY(plan, ask_plan(session, request));
     if (!context.json) print_plan(terminal, request, plan);
     if (plan.best().held && !request.wait_for_officer)
-      return fail(ErrorCode::policy_held,
-                  fmt::format("policy holds this deal for an officer: {}; give --hold to wait for "
-                              "the decision (a day at most, with the price in escrow)",
-                              plan.best().note));
+      return fail(
+          ErrorCode::policy_held,
+          fmt::format("policy holds this deal for an officer: {} Give --hold to wait for the "
+                      "decision, a day at most, with the price in escrow.",
+                      plan.best().note));
     MIZAN_TRY(yes, agreed(options, context));
     if (!yes) return kExitFailed;
     std::error_code ignored;
@@ -210,10 +225,12 @@ Result<int> run(const Context& context, const Options& options) {
 }
 
 void add_job_options(CLI::App& command, Options& options) {
-  command.add_option(
-      "--declare", options.declared,
-      "What you say of the deal, over the job file's `declaration`: end_use=commercial "
-      "training=true country=SG end_user=self");
+  command
+      .add_option("--declare", options.declared,
+                  "What you say of the deal, over the job file's `declaration`: "
+                  "end_use=commercial,training=true,country=SG,end_user=self")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.add_option("file", options.file, "A job file, or a script with #SBATCH headers");
   command.add_option("--workdir", options.workdir, "Folder to send along with a command");
   command

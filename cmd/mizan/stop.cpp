@@ -34,8 +34,10 @@ Result<int> stop(const Context& context, const std::string& ref) {
     print_json(answer);
   else
     Terminal(stdout, context.no_color)
-        .write(
-            fmt::format("{}: no more time is billed; it gets its signal and is collected\n", name));
+        .write(fmt::format("{}: {}\n", name,
+                           member_or<std::string>(job.view, "state") == "held"
+                               ? "no officer is asked any more, and its escrow came back"
+                               : "no more time is billed; it gets its signal and is collected"));
   return kExitDone;
 }
 

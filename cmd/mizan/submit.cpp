@@ -125,7 +125,7 @@ Result<Plan> ask_plan(Session& session, const JobRequest& request) {
 
 Cell policy_cell(const Plan::Line& line) {
   if (line.held) return {"waits for an officer: " + printable(line.note), Style::yellow};
-  return {line.judged ? "allowed" : "not asked: a plan names no buyer",
+  return {line.judged ? "allowed" : "not asked: unlock your key for that",
           line.judged ? Style::green : Style::dim};
 }
 
@@ -242,25 +242,25 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
   MIZAN_TRY(nonce,
             take_nonces(context.home, session.account(), session.info().id, request.file.nodes));
   const uint64_t now = session.exchange_time_ms() / 1000;
+  const uint64_t valid = request.wait_for_officer ? kOfficerSeconds : kBidValidSeconds;
   OrderState state;
-  state.bid = {
-      .buyer = session.account(),
-      .meter = session.info().meter,
-      .max_rate = plan.max_rate.nano,
-      .nodes = request.file.nodes,
-      .units_per_node = request.file.units_per_node,
-      .max_seconds = spec.job.max_seconds,
-      // A little earlier: the exchange's clock may be behind what we take it for.
-      .earliest_start = now - kBidValidSeconds,
-      .latest_start = now + (request.wait_for_officer ? kOfficerSeconds : kBidValidSeconds),
-      .valid_until = now + kBidValidSeconds,
-      .all_or_none = true,
-      .interruptible = false,
-      .grace = request.grace_seconds,
-      .max_total = plan.max_total.nano,
-      .max_fee_bps = session.info().fee_bps,
-      .spec_hash = keccak256(spec_text),
-      .nonce = nonce};
+  state.bid = {.buyer = session.account(),
+               .meter = session.info().meter,
+               .max_rate = plan.max_rate.nano,
+               .nodes = request.file.nodes,
+               .units_per_node = request.file.units_per_node,
+               .max_seconds = spec.job.max_seconds,
+               // A little earlier: the exchange's clock may be behind what we take it for.
+               .earliest_start = now - kBidValidSeconds,
+               .latest_start = now + valid,
+               .valid_until = now + valid,
+               .all_or_none = true,
+               .interruptible = false,
+               .grace = request.grace_seconds,
+               .max_total = plan.max_total.nano,
+               .max_fee_bps = session.info().fee_bps,
+               .spec_hash = keccak256(spec_text),
+               .nonce = nonce};
   const auto domain = session.domain();
   state.order = eip712::digest(domain, state.bid);
   state.name = spec.job.name;
@@ -277,9 +277,6 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
   return state;
 }
 
-namespace {
-
-// An order that waits for an officer would also wait for an offer, and nobody would follow it.
 Result<void> cancel_order(Session& session, const OrderState& state) {
   const uint64_t bit = state.bid.nonce % 256;
   eip712::CancelBids cancel{.owner = state.account,
@@ -294,8 +291,6 @@ Result<void> cancel_order(Session& session, const OrderState& state) {
   if (!answer) return fail(std::move(answer).error());
   return {};
 }
-
-}  // namespace
 
 Result<void> send_order(const Context& context, Session& session, OrderState& state) {
   MIZAN_TRY(spec, parse_json(state.spec, {}, "the order's spec"));
@@ -313,6 +308,7 @@ Result<void> send_order(const Context& context, Session& session, OrderState& st
     return fail(std::move(answer).error());
   }
   const json::value& leases = member_value(*answer, "leases");
+  // An order that waits for an officer would wait for an offer too, and nobody would follow it.
   if (member_or<std::string>(*answer, "status") == "resting") {
     MIZAN_CHECK(cancel_order(session, state));
     std::error_code ignored;

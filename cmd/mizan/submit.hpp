@@ -89,6 +89,9 @@ std::string request_hash(const Session& session, const JobRequest& request,
 Result<OrderState> make_order(const Context& context, Session& session, const JobRequest& request,
                               const Plan& plan, const std::optional<Hash32>& workdir);
 
+/// Takes back what of the order is still open; leases that it made go on.
+Result<void> cancel_order(Session& session, const OrderState& state);
+
 /// Sends the order, or sends it again: the idempotency key makes it one order. Fills in `lease` and
 /// writes it down. An order that the exchange refuses is removed from the home.
 Result<void> send_order(const Context& context, Session& session, OrderState& state);

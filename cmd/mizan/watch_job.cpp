@@ -91,6 +91,18 @@ void JobWatcher::redraw() {
   status_.set(printable(text));
 }
 
+namespace {
+
+// Why a deal came to nothing before it began.
+std::string why_not(const std::string& reason) {
+  if (reason == "policy_rejected") return "an officer rejected the deal";
+  if (reason == "policy_undecided") return "no officer decided in time";
+  if (reason == "policy_blocked") return "the rules forbid the deal by now";
+  return reason;
+}
+
+}  // namespace
+
 std::string describe_end(const Terminal& terminal, const json::value& lease) {
   const auto state = member_or<std::string>(lease, "state");
   const auto reason = member_or<std::string>(lease, "reason");
@@ -99,6 +111,10 @@ std::string describe_end(const Terminal& terminal, const json::value& lease) {
     return format_usd(Money{member_or<u128>(lease, name)});
   };
   std::string end = reason.empty() ? state : reason;
+  if (member_or<uint64_t>(lease, "openedAtMs") == 0)
+    return render_pairs(terminal,
+                        {{"ended", {why_not(end), Style::red}},
+                         {"charged", {"nothing; " + usd("escrow") + " in escrow came back"}}});
   if (exit_code && *exit_code >= 0) end += fmt::format(", exit code {}", *exit_code);
   const bool well = exit_code && *exit_code == 0 && state == "settled";
   return render_pairs(

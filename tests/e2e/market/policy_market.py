@@ -11,9 +11,8 @@ from harness import BINARY, REPOSITORY, Market
 
 RULES = REPOSITORY / "policy"
 ISSUER = "urn:mizan:development"
-DECLARED = ("--declare", "end_use=commercial", "--declare", "end_user=self")
-INFERENCE = (*DECLARED, "--declare", "training=false")
-TRAINING = (*DECLARED, "--declare", "training=true")
+INFERENCE = ("--declare", "end_use=commercial,end_user=self,training=false")
+TRAINING = ("--declare", "end_use=commercial,end_user=self", "--declare", "training=true")
 
 
 def pairwise(text):

@@ -1,6 +1,7 @@
 """Deals before the rules: allowed, held and refused; officers; a verdict made again; new rules."""
 import json
 import re
+import signal
 import time
 import unittest
 
@@ -65,7 +66,8 @@ class Policy(unittest.TestCase):
 
         client, lease = self.held("lab", *INFERENCE, name="approved")
         self.assertEqual(lease["verdict"]["verdict"], "INSUFFICIENT")
-        self.assertGreater(lease["heldUntilMs"], 0)
+        # A day to decide in, and the order itself lives as long.
+        self.assertGreater(lease["heldUntilMs"], (time.time() + 23 * 3600) * 1000)
         self.assertEqual(market.lease_of("lab")["state"], "held")
         self.assertIn("waits for an officer", market.mizan("lab", "ps").stdout)
         self.assertIn("INSUFFICIENT", market.mizan("operator", "policy", "queue").stdout)
@@ -99,10 +101,34 @@ class Policy(unittest.TestCase):
         market.mizan("operator", "policy", "reject", lease["lease"], "--reason", "no answer")
         self.assertNotEqual(client.wait(), 0)
         self.assertEqual(client.lines(), [])
+        self.assertIn("an officer rejected the deal", client.said())
         self.assertEqual(market.account("lab"), before)
         self.assertEqual(market.queue(), [])
         error = market.refused("operator", "policy", "approve", lease["lease"], "--reason", "late")
         self.assertEqual(error["code"], "conflict")
+
+    def test_3a_held_and_given_up(self):
+        market = self.market
+        before = market.account("lab")
+        client, lease = self.held("lab", *INFERENCE, name="given-up")
+        client.process.send_signal(signal.SIGINT)
+        self.assertEqual(client.wait(), 130)
+        self.assertIn("waits for an officer", client.said().splitlines()[-2])
+        self.assertIn("no officer is asked", market.mizan("lab", "stop", lease["lease"][:12]).stdout)
+        self.assertEqual(market.queue(), [])
+        self.assertEqual({**market.account("lab")}, before)
+
+    def test_3b_a_plan_tells_what_policy_would_do(self):
+        market = self.market
+        self.assertRegex(market.mizan("buyer", "plan", *TRAINING, "--", "true").stdout,
+                         r"(?m)^policy\s+allowed$")
+        plan = market.json("lab", "plan", *INFERENCE, "--", "true")
+        self.assertEqual(plan["offers"][0]["disposition"], "hold")
+        self.assertIn("parent_hq", plan["offers"][0]["note"])
+        # Without a key that is open, nobody is asked for a passphrase.
+        self.assertIn("unlock your key", market.run(
+            [market.command("buyer")[0], "--home", market.home("buyer"), "--exchange", market.url,
+             "plan", "--", "true"]).stdout)
 
     def test_4_refused(self):
         market = self.market
