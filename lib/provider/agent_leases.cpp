@@ -40,12 +40,14 @@ bool Agent::advance_accepted(LeaseRun& run) {
   const LeaseRecord& record = run.record;
   if (welcomed_ && !run.accept_sent) {
     run.accept_sent = true;
+    run.accept_sent_at_ms = now_ms();
     parts_.link.send(accept_message(ask_reply(Pending::Kind::accept, record.lease), record.terms,
                                     eip712::sign(domain_, record.terms, parts_.key)));
   }
   // The container is made while the acceptance travels; it starts only once the lease is funded.
   prepare(run);
-  if (now_ms() < record.matched_at_ms + kUnfundedMs) return false;
+  // Only the exchange knows what became of an acceptance that was sent before it, or we, went away.
+  if (!run.accept_sent || now_ms() < run.accept_sent_at_ms + kUnfundedMs) return false;
   notify(record.lease, "given up: accepted, but never funded", true);
   set_stage(run, Stage::over);
   return true;
@@ -322,7 +324,7 @@ void Agent::wake_for(const LeaseRun& run) {
   at(run.log_again_at_ms);
   at(run.close_again_at_ms);
   at(run.give_up_at_ms);
-  if (record.stage == Stage::accepted) at(record.matched_at_ms + kUnfundedMs);
+  if (record.stage == Stage::accepted && run.accept_sent) at(run.accept_sent_at_ms + kUnfundedMs);
   if (!record.stop_reason.empty()) at(record.stop_at_ms + record.terms.grace * 1000);
   if (record.stage != Stage::funded) return;
   at(record.matched_at_ms + record.terms.seconds * 1000);

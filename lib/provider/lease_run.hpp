@@ -24,6 +24,7 @@ struct LeaseRun {
   unsigned retries = 0;
 
   bool accept_sent = false;      ///< over this connection
+  uint64_t accept_sent_at_ms = 0;
   uint64_t log_acked = 0;        ///< stored at the exchange
   uint64_t log_again_at_ms = 0;  ///< a piece is on its way, or the next one waits, until then
   bool log_delivered = false;    ///< the job is over and all of it is stored, or refused for good

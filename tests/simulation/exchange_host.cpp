@@ -55,6 +55,7 @@ void ExchangeHost::start() {
   world_.expect(!storage_.is_damaged(), "a damaged journal was opened");
   journal_ = *std::move(journal);
   auditor_.follow(*journal_);
+  if (std::exchange(logs_at_risk_, false)) lose_logs();
   auto opened = service::Service::open(config_, {clock_, pool_, *journal_, keys_, log_});
   if (storage_.crashed() || !opened) {
     world_.expect(
@@ -88,6 +89,19 @@ void ExchangeHost::gone(bool power_lost) {
   ++life_;
   if (down_since_ms_ == 0) down_since_ms_ = world_.scheduler.now_ms();
   storage_.settle(power_lost);
+  logs_at_risk_ = logs_at_risk_ || power_lost;
+}
+
+/// Logs are synced when their lease is closed: of the others, the end may be lost.
+void ExchangeHost::lose_logs() {
+  for (const LeaseId& id : auditor_.books().live) {
+    const exchange::Lease* lease = auditor_.core().find_lease(id);
+    const auto file = config_.state / "logs" / (hex(id.view()) + ".log");
+    std::error_code missing;
+    const auto size = std::filesystem::file_size(file, missing);
+    if (missing || lease == nullptr || lease->closing) continue;
+    std::filesystem::resize_file(file, random_.below(size + 1), missing);
+  }
 }
 
 void ExchangeHost::kill(bool power_lost) {
@@ -130,8 +144,7 @@ void ExchangeHost::step() {
   const bool worked = service_->step();
   if (storage_.crashed() || service_->sequencer().failed()) {
     dead_ = true;
-    const bool power_lost = storage_.crashed() && world_.faults.strikes(Fault::power_loss, 5'000);
-    gone(power_lost);
+    gone(world_.faults.strikes(Fault::power_loss, 5'000));
     world_.scheduler.after(random_.between(20, 4'000), [this] { start(); });
     return;
   }

@@ -14,24 +14,24 @@ class Pool final : public service::Executor {
  public:
   explicit Pool(Surroundings& world) : world_(world), random_(world.random.fork("pool")) {}
   void post(std::function<void()> work) override {
-    world_.scheduler.after(random_.below(2), [work = std::move(work), alive = alive_, this] {
-      if (*alive != life_) return;
-      work();
+    const uint64_t number = next_++;
+    waiting_.emplace(number, std::move(work));
+    world_.scheduler.after(random_.below(2), [this, number] {
+      const auto found = waiting_.extract(number);
+      if (found.empty()) return;
+      found.mapped()();
       if (on_work) on_work();
     });
   }
   /// What waits is never done: the program is dead.
-  void drop() {
-    ++life_;
-    alive_ = std::make_shared<uint64_t>(life_);
-  }
+  void drop() { waiting_.clear(); }
   std::function<void()> on_work;
 
  private:
   Surroundings& world_;
   Random random_;
-  uint64_t life_ = 0;
-  std::shared_ptr<uint64_t> alive_ = std::make_shared<uint64_t>(0);
+  uint64_t next_ = 0;
+  std::map<uint64_t, std::function<void()>> waiting_;
 };
 
 class ExchangeHost {
@@ -69,6 +69,7 @@ class ExchangeHost {
   void soon();
   void arm();
   void gone(bool power_lost);
+  void lose_logs();
 
   Surroundings& world_;
   Network& network_;
@@ -84,7 +85,8 @@ class ExchangeHost {
   Storage storage_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<service::Service> service_;
-  bool dead_ = false;  ///< killed amid a step, which has yet to return
+  bool logs_at_risk_ = false;  ///< the machine lost power: what was not synced may be lost
+  bool dead_ = false;          ///< killed amid a step, which has yet to return
   bool soon_ = false;
   uint64_t armed_at_ms_ = 0;  ///< of the next timer; 0: none
   uint64_t paused_until_ms_ = 0;

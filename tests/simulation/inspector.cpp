@@ -10,6 +10,7 @@ namespace {
 /// What a party needs after a trouble to be heard again: the longest wait before it connects anew,
 /// and a heartbeat.
 constexpr uint64_t kRestMs = 15'000;
+constexpr uint64_t kClearanceMs = 60'000;
 constexpr uint64_t kReadinessMs = 60'000;
 
 }  // namespace
@@ -43,13 +44,16 @@ void Inspector::look_at_ending(const Lease& lease, const AgentHost& agent) {
   };
   if (why == "not_accepted")
     expect(lease, kept_away(matched, 0), "was not accepted though nothing was wrong");
-  if (why == "provider_lost" || why == "agent_late" || why == "clearance_expired" ||
-      why == "not_closed")
+  if (why == "clearance_expired")
+    expect(lease, kept_away(matched, kClearanceMs), "was not started though nothing was wrong");
+  if (why == "provider_lost" || why == "agent_late" || why == "not_closed")
     expect(lease, kept_away(matched, lease.terms.grace * 1'000),
            "ended as " + why + " though the provider was never away for its grace of " +
                std::to_string(lease.terms.grace) + " s");
   if (why == "prepare_failed" || why == "start_failed" || why == "outputs_failed")
     expect(lease, faults.struck(Fault::job_trouble) > 0, why + " though no job was in trouble");
+  if (why == "conflict" || why == "invalid_argument" || why == "not_found")
+    expect(lease, faults.any(), "was turned down (" + why + ") though nothing was wrong");
   if (why == "machine_restarted" || why == "agent_lost_it" || why == "job_lost")
     expect(lease, faults.struck(Fault::machine_crash) + faults.struck(Fault::agent_disk) > 0,
            why + " though no machine was restarted");

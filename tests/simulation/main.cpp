@@ -1,9 +1,11 @@
 // mizan-sim: worlds by their seeds, one after the other.
 #include "simulation/world.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 
 namespace {
@@ -11,8 +13,10 @@ namespace {
 using namespace mizan::simulation;
 
 constexpr const char* kUsage =
-    "usage: mizan-sim [--seed N | --seeds A..B] [--steps M] [--quiet] [--trace]\n"
-    "  Runs simulated worlds. Exit code 1: something was not as it should be; 2: bad arguments.\n";
+    "usage: mizan-sim [--seed N | --seeds A..B | --regressions FOLDER] [--steps M] [--leases L]\n"
+    "                 [--quiet] [--trace]\n"
+    "  Runs simulated worlds; with --leases, until so many leases were simulated.\n"
+    "  Exit code 1: something was not as it should be; 2: bad arguments.\n";
 
 std::optional<uint64_t> number(std::string_view text) {
   uint64_t value = 0;
@@ -29,6 +33,8 @@ struct Arguments {
   uint64_t first = 1;
   uint64_t last = 1;
   Options options;
+  uint64_t leases = ~uint64_t{0};
+  std::string regressions;
   bool quiet = false;
 };
 
@@ -51,6 +57,10 @@ std::optional<Arguments> read(int argc, char** argv) {
       out.first = out.last = *read;
     } else if (name == "--steps" && (read = number(value))) {
       out.options.steps = *read;
+    } else if (name == "--leases" && (read = number(value))) {
+      out.leases = *read;
+    } else if (name == "--regressions") {
+      out.regressions = value;
     } else if (const size_t dots = value.find(".."); name == "--seeds" && dots != value.npos) {
       const auto first = number(value.substr(0, dots));
       const auto last = number(value.substr(dots + 2));
@@ -68,6 +78,7 @@ std::optional<Arguments> read(int argc, char** argv) {
 struct Sum {
   uint64_t worlds = 0;
   uint64_t failed = 0;
+  bool wants_hashes = false;
   Report all;
   void add(const Report& report) {
     ++worlds;
@@ -92,6 +103,37 @@ struct Sum {
   }
 };
 
+/// What each file of the folder says in its last line: "seed N steps M".
+std::vector<Options> read_regressions(const std::string& folder) {
+  std::vector<Options> out;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) {
+    std::ifstream in(file);
+    unsigned long long seed = 0;
+    unsigned long long steps = 0;
+    for (std::string line; std::getline(in, line);)
+      if (std::sscanf(line.c_str(), "seed %llu steps %llu", &seed, &steps) == 2)
+        out.push_back({seed, steps, false});
+  }
+  return out;
+}
+
+/// Runs one world; says what is wrong with it, and how to run it again.
+void run_one(const Options& options, Sum& sum) {
+  const Report report = run_world(options);
+  sum.add(report);
+  if (sum.wants_hashes) std::printf("hash: %s\n", report.hash.c_str());
+  if (report.wrong.empty()) return;
+  std::printf("seed %llu: not as it should be\n", wide(options.seed));
+  for (const std::string& what : report.wrong) std::printf("  %s\n", what.c_str());
+  std::printf("run it again: mizan-sim --seed %llu --steps %llu (--trace tells all)\n",
+              wide(options.seed), wide(options.steps));
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -101,18 +143,16 @@ int main(int argc, char** argv) {
     return 2;
   }
   Sum sum;
-  for (uint64_t seed = arguments->first; seed <= arguments->last; ++seed) {
+  if (!arguments->regressions.empty()) {
+    for (const Options& options : read_regressions(arguments->regressions)) run_one(options, sum);
+  } else {
+    sum.wants_hashes = arguments->first == arguments->last;
     Options options = arguments->options;
-    options.seed = seed;
-    const Report report = run_world(options);
-    sum.add(report);
-    if (arguments->first == arguments->last) std::printf("hash: %s\n", report.hash.c_str());
-    if (report.wrong.empty()) continue;
-    std::printf("seed %llu: not as it should be\n", wide(seed));
-    for (const std::string& what : report.wrong) std::printf("  %s\n", what.c_str());
-    std::printf("run it again: mizan-sim --seed %llu --steps %llu (--trace tells all)\n",
-                wide(seed), wide(options.steps));
-    std::fflush(stdout);
+    for (uint64_t seed = arguments->first;
+         seed <= arguments->last && sum.all.leases < arguments->leases; ++seed) {
+      options.seed = seed;
+      run_one(options, sum);
+    }
   }
   if (!arguments->quiet) sum.print();
   return sum.failed == 0 ? 0 : 1;

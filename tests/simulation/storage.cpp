@@ -71,7 +71,7 @@ Result<GroupInfo> Storage::append(std::span<const ByteView> records) {
     leave(std::move(bytes));
     return broken("Input/output error");
   }
-  const bool dies = faults.strikes(Fault::exchange_crash, 15);
+  const bool dies = faults.strikes(Fault::exchange_crash, 40);
   if (dies) {
     crashed_ = true;
     if (on_crash_) on_crash_();
@@ -119,9 +119,9 @@ void Storage::settle(bool power_lost) {
   Faults& faults = world_.faults;
   if (unsynced_ && power_lost) {
     Bytes& bytes = *unsynced_;
-    if (faults.strikes(Fault::torn_write, 5'000)) {
+    if (faults.strikes(Fault::torn_write, 6'000)) {
       bytes.resize(random_.below(bytes.size() + 1));
-    } else if (faults.strikes(Fault::reordered_write, 5'000)) {
+    } else if (faults.strikes(Fault::reordered_write, 6'000)) {
       for (size_t at = 0; at < bytes.size(); at += kSector)
         if (random_.chance(5'000))
           std::fill(bytes.begin() + static_cast<ptrdiff_t>(at),

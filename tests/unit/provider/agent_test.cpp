@@ -348,6 +348,20 @@ TEST(Agent, IsNotMovedByNonsense) {
   expect_done(r.world, r.id);
 }
 
+TEST(Agent, HearsFirstWhatBecameOfAnAcceptanceBeforeItGivesUp) {
+  World world;
+  world.grace = 200;
+  world.clearance_seconds = 600;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  ASSERT_TRUE(world.run_until([&] { return world.leases.at(id).funded > 0; }));
+  world.restart_in(90'000);  // and never heard that it was funded
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
+  EXPECT_EQ(world.leases.at(id).state, "settled") << world.leases.at(id).status.reason;
+}
+
 TEST(Agent, IgnoresAReceiptThatTheExchangeDidNotSign) {
   Running r;
   eip712::Receipt receipt;
