@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <random>
 #include <set>
 
 namespace {
@@ -28,6 +29,12 @@ void put(const std::string& target, const std::string& name, ByteView bytes) {
 }
 void put(const std::string& target, const std::string& name, std::string_view text) {
   put(target, name, as_bytes(text));
+}
+
+Bytes tagged(uint8_t tag, ByteView bytes) {
+  Bytes out{tag};
+  append(out, bytes);
+  return out;
 }
 
 /// Something in every field.
@@ -57,12 +64,9 @@ void messages(const std::tuple<Messages...>*) {
   const auto one = [&](auto message) {
     Fill()("", message);
     const std::string name(decltype(message)::kName);
-    Bytes bytes{which};
-    append(bytes, encode(message));
-    put("messages", name + ".bytes", bytes);
-    Bytes text{static_cast<uint8_t>(which | 0x80)};
-    append(text, as_bytes(json_text(to_json(message))));
-    put("messages", name + ".json", text);
+    put("messages", name + ".bytes", tagged(which, encode(message)));
+    const std::string text = json_text(to_json(message));
+    put("messages", name + ".json", tagged(static_cast<uint8_t>(which | 0x80), as_bytes(text)));
     ++which;
   };
   (one(Messages{}), ...);
@@ -76,18 +80,28 @@ void exchange_seeds() {
   exchange::Sequenced command{1, {1'800'000'000'000}, {}, driver.genesis()};
   std::map<size_t, int> kinds;
   std::vector<Bytes> group;
+  Bytes row;
   journal::Head head;
   for (uint64_t step = 1; step <= 2000; ++step) {
     const Bytes bytes = encode(command);
     int& seen = kinds[command.command.index() * 2 + (command.idempotency ? 1 : 0)];
     if (++seen <= 2)
       put("exchange_command", fmt::format("{:02}-{}", command.command.index(), step), bytes);
+    if (step >= 2 && step <= 150) {  // the target begins with Genesis itself
+      Writer length;
+      length.put(static_cast<uint16_t>(bytes.size()));
+      append(row, length.bytes());
+      append(row, bytes);
+      if (step % 50 == 0) put("core", fmt::format("row-{}", step), row);
+    }
     if (step <= 12) {
       group.push_back(bytes);
       if (step % 4 == 0) {
         const std::vector<ByteView> views(group.begin(), group.end());
         const Bytes frame = journal::encode_frame(head, views).value();
-        put("journal", fmt::format("frame-{}", step), frame);
+        put("journal", fmt::format("frame-{}", step), tagged(0, frame));
+        put("journal", fmt::format("unhashed-{}", step),
+            tagged(1, ByteView(frame).first(frame.size() - 32)));
         head = journal::decode_frame(head, frame).value().end();
         group.clear();
       }
@@ -115,11 +129,67 @@ void credential_seeds() {
   put("credential", "shown", "p" + world.present({"country", "parent_hq"}));
   put("credential", "all", "p" + world.present({"country", "parent_hq", "lists", "person_id"}));
   put("credential", "issued", "p" + world.issued());
+  using namespace std::string_literals;
+  put("credential", "claims",
+      R"(c{"vct":"https://mizan.example/eligibility/1","status":{"status_list":{"idx":13,"uri":)"
+      R"("https://issuer.example/status/1"}},"nested":{"list":[{"...":"x"}]}})"
+      "\0[\"salt\",\"country\",\"SG\"]\0[\"salt\",\"lists\",[]]"s);
+  put("credential", "list.payload",
+      R"(l{"exp":1900000000,"iat":1,"status_list":{"bits":1,"lst":"eNpjYGBgAAAABAAB"}})");
   put("credential", "list", "s" + world.status_list({3, 13, 999}));
   put("credential", "p256.jwk",
       "k" + json_text(credential::to_jwk(fuzz::CredentialWorld::issuer().public_key())));
   put("credential", "secp256k1.jwk",
       "k" + json_text(credential::to_jwk(public_key(fuzz::CredentialWorld::holder()))));
+}
+
+void text_seeds() {
+  const auto put_text = [](uint8_t tag, const std::string& name, std::string_view text) {
+    put("exchange_texts", name, tagged(tag, as_bytes(text)));
+  };
+  put_text(
+      0, "attributes",
+      R"({"cached":{"source":"attested","value":["oci:train"]},"certifications":{"source":)"
+      R"("attested","value":"n/a"},"cores":{"source":"measured","value":16},"country":)"
+      R"({"source":"self_reported","value":"SG"},"datacenter_marketed":{"source":)"
+      R"("self_reported","value":true},"device_memory_gb":{"source":"measured","value":80},)"
+      R"("licence_conditions":{"source":"self_reported","value":["no_hq:CN"]},"maker":)"
+      R"({"source":"measured","value":"NVIDIA"},"origin":{"source":"attested","value":"US"}})");
+  put_text(1, "spec",
+           R"({"declaration":{"country":"SG","end_use":"commercial","end_user":{"country":"DE",)"
+           R"("hq":"DE","parent_hq":"n/a"},"training":true},"immediate_or_cancel":false,"job":{},)"
+           R"("query":"chip=cpu memory_gb>=4","split":false})");
+  put_text(2, "options",
+           R"({"developmentIssuers":false,"issuers":{"https://issuer.example":{"kty":"EC"}},)"
+           R"("officers":["0xbb000000000000000000000000000000000003ed"],"signersNeeded":2,)"
+           R"("stricter":{"NOTIFY":"RED_FLAG","RED_FLAG":"PROHIBITED"}})");
+}
+
+/// Rows of choices mean something whatever they are.
+void choice_seeds() {
+  std::mt19937_64 random(1);
+  for (const char* target : {"market_book", "ledger"})
+    for (int i = 0; i < 6; ++i) {
+      Bytes bytes(static_cast<size_t>(300 + i * 500));
+      for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
+      if (i == 0) bytes[0] = 0;  // market_book: standing bids
+      put(target, fmt::format("random-{}", i), bytes);
+    }
+}
+
+void seal_seeds() {
+  Writer seal;
+  seal.raw(as_bytes("MIZANHD1"));
+  seal.put(uint64_t{7});
+  seal.put(sha256("head"));
+  put("journal", "seal", tagged(3, seal.bytes()));
+  Writer snapshot;
+  snapshot.raw(as_bytes("MIZANSN1"));
+  snapshot.put(uint64_t{7});
+  snapshot.put(sha256("head"));
+  snapshot.put(uint64_t{5});
+  snapshot.raw(as_bytes("state"));
+  put("journal", "snapshot", tagged(5, snapshot.bytes()));
 }
 
 void archive_seeds() {
@@ -149,6 +219,9 @@ int main(int argc, char** argv) {
   exchange_seeds();
   policy_seeds();
   credential_seeds();
+  text_seeds();
+  choice_seeds();
+  seal_seeds();
   archive_seeds();
   return 0;
 }
