@@ -39,9 +39,11 @@ Result<std::vector<json::value>> rows_of(Session& session, const std::string& ta
 /// A whole id, or the first digits of one that is held, up for review, or the caller's own.
 Result<LeaseId> named_lease(const Context& context, Session& session, const std::string& ref) {
   if (const auto whole = parse_fixed<LeaseId>(ref)) return *whole;
+  bool officer = false;
   for (const char* place : {"/v1/policy/queue", "/v1/policy/review"}) {
     const auto rows = rows_of(session, place);
     if (!rows) continue;  // not an officer's key
+    officer = true;
     std::optional<LeaseId> found;
     for (const json::value& row : *rows) {
       MIZAN_TRY(id, member<LeaseId>(member_value(row, "lease"), "lease"));
@@ -54,8 +56,14 @@ Result<LeaseId> named_lease(const Context& context, Session& session, const std:
     }
     if (found) return *found;
   }
-  MIZAN_TRY(job, find_job(context, session, ref));
-  return job.lease;
+  auto job = find_job(context, session, ref);
+  if (job) return job->lease;
+  if (officer && job.error().code == ErrorCode::not_found)
+    return fail(ErrorCode::not_found,
+                fmt::format("no lease of the queue or the review begins with \"{}\": of another, "
+                            "give the whole id",
+                            ref));
+  return fail(std::move(job).error());
 }
 
 Cell usd_cell(const json::value& lease, const char* name) {
@@ -194,10 +202,18 @@ Result<Hash32> pairwise(const std::string& text, const char* flag) {
                     {{"field", flag}}});
 }
 
+Result<Address> flag_address(const char* flag, const std::string& text) {
+  auto address = parse_address(text);
+  if (address) return address;
+  return fail(Error{ErrorCode::invalid_argument,
+                    fmt::format("{}: \"{}\": {}", flag, text, address.error().message),
+                    {{"field", flag}}});
+}
+
 Result<int> list_party(const Context& context, const Flags& flags) {
   eip712::Listing listing{.list = flags.list, .effect = flags.effect, .listed = !flags.off};
   if (!flags.account.empty()) {
-    MIZAN_TRY(account, parse_address(flags.account));
+    MIZAN_TRY(account, flag_address("--account", flags.account));
     listing.account = account;
   }
   MIZAN_TRY(person, pairwise(flags.person, "--person"));
@@ -237,7 +253,7 @@ Result<int> licence(const Context& context, const Flags& flags) {
   MIZAN_TRY(expires, last_day(flags.expires));
   filed.expires = expires;
   if (!flags.party.empty()) {
-    MIZAN_TRY(party, parse_address(flags.party));
+    MIZAN_TRY(party, flag_address("--party", flags.party));
     filed.party = party;
   }
   MIZAN_TRY(session, Session::open(context, Access::orders));

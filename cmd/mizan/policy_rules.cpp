@@ -39,6 +39,12 @@ json::object& inner(json::object& options, const char* key) {
   return value.as_object();
 }
 
+Result<Address> flag_address(const char* flag, const std::string& text) {
+  auto address = parse_address(text);
+  if (address) return address;
+  return bad_flag(flag, "\"" + text + "\": " + address.error().message);
+}
+
 Result<void> change_officers(const SetFlags& flags, json::object& options) {
   if (flags.officers.empty() && flags.no_officers.empty()) return {};
   std::set<Address> officers;
@@ -47,11 +53,11 @@ Result<void> change_officers(const SetFlags& flags, json::object& options) {
     officers.insert(known.begin(), known.end());
   }
   for (const std::string& text : flags.officers) {
-    MIZAN_TRY(address, parse_address(text));
+    MIZAN_TRY(address, flag_address("--officer", text));
     officers.insert(address);
   }
   for (const std::string& text : flags.no_officers) {
-    MIZAN_TRY(address, parse_address(text));
+    MIZAN_TRY(address, flag_address("--no-officer", text));
     if (officers.erase(address) == 0) return bad_flag("--no-officer", text + " is none");
   }
   json::array list;

@@ -250,6 +250,11 @@ class Policy(unittest.TestCase):
                              (("policy", "list-party", "--list", "EL"), "--account"),
                              (("policy", "list-party", "--list", "EL", "--person", "0x12"),
                               "--person"),
+                             (("policy", "list-party", "--list", "EL", "--account", "me"),
+                              "--account"),
+                             (("policy", "licence", "D1", "--units", 8, "--expires", "2031-06-30",
+                               "--party", "me"), "--party"),
+                             (("policy", "set", "--officer", "me"), "--officer"),
                              (("policy", "set", "--issuer", "https://x"), "--issuer"),
                              (("run", "-y", "--declare", "training=maybe", "--", "true"),
                               "declaration.training"),
@@ -259,6 +264,8 @@ class Policy(unittest.TestCase):
                 done = market.mizan("operator", *words, check=False)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(field, done.stderr)
+        self.assertIn("give the whole id",
+                      market.refused("operator", "policy", "explain", "0x12345678")["message"])
         self.assertIn("missing", market.mizan("officer", "join", market.url).stdout)
 
     def test_9_made_again_from_the_journal(self):
