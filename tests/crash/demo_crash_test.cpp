@@ -1,0 +1,266 @@
+// A whole demo's journal, recorded once, and its machine losing power at every write, sync and
+// change of a name: what was answered is there, in order, gives the state that it gave, and a
+// request sent again under its key does nothing twice.
+// SPDX-License-Identifier: Apache-2.0
+#include "crash/fault_env.hpp"
+#include "journal/rocksdb_journal.hpp"
+#include "service/world.hpp"
+#include "support/seed.hpp"
+
+#include <functional>
+
+namespace mizan::crash {
+namespace {
+
+using exchange::Exchange;
+using exchange::Sequenced;
+using journal::Journal;
+using service::World;
+
+constexpr std::string_view kFolder = "/journal";
+
+/// Keeps what it is given, group by group.
+class Recorder final : public Journal {
+ public:
+  explicit Recorder(const Hash32& genesis) : kept_(journal::make_memory_journal(genesis)) {}
+  Result<journal::GroupInfo> append_group(std::span<const ByteView> records) override {
+    auto& group = groups.emplace_back();
+    for (const ByteView record : records) group.emplace_back(record.begin(), record.end());
+    return kept_->append_group(records);
+  }
+  journal::Head head() const override { return kept_->head(); }
+  journal::Head base() const override { return kept_->base(); }
+  Result<void> read(uint64_t from, const Visitor& visit) override {
+    return kept_->read(from, visit);
+  }
+  Result<void> save_snapshot(uint64_t sequence, ByteView state) override {
+    return kept_->save_snapshot(sequence, state);
+  }
+  Result<std::optional<journal::Snapshot>> latest_snapshot() override {
+    return kept_->latest_snapshot();
+  }
+  Result<void> prune(uint64_t below) override { return kept_->prune(below); }
+
+  std::vector<std::vector<Bytes>> groups;
+
+ private:
+  std::unique_ptr<Journal> kept_;
+};
+
+/// A demo's commands, in their groups, and the state after each.
+struct Demo {
+  Hash32 genesis;
+  std::vector<std::vector<Bytes>> groups;
+  std::vector<uint64_t> ends;  ///< the last sequence of each group
+  std::vector<Hash32> states;  ///< by sequence
+  Bytes middle;                ///< the snapshot after `middle_at`
+  size_t middle_group = 0;
+  std::vector<Sequenced> keyed;  ///< commands with an idempotency key that took effect
+};
+
+/// Money, an ask, three bids under keys: one job runs to its end, one is stopped by its buyer, one
+/// bid waits and is cancelled; the exchange is restarted on the way.
+std::vector<std::vector<Bytes>> play(Hash32& genesis) {
+  World world;
+  genesis = world.keys.exchange_id();
+  auto recorder = std::make_unique<Recorder>(genesis);
+  Recorder& record = *recorder;
+  world.service.reset();
+  world.journal = std::move(recorder);
+  world.restart();
+  auto agent = world.open_market();
+  const auto lease = [&](uint64_t nonce) {
+    const auto answer =
+        world.post("/v1/bids", world.bid_body(world.bid(nonce)), "key-" + std::to_string(nonce));
+    EXPECT_EQ(answer.status, 200U) << answer.raw;
+    const json::value match = agent.socket->take("match");
+    const auto terms = from_json<eip712::Terms>(match.at("terms"), "terms").value();
+    world.say(agent, {{"type", "accept"},
+                      {"terms", to_json(terms)},
+                      {"signature", world.signature(terms, world.provider)}});
+    return eip712::digest(world.domain, terms);
+  };
+  uint64_t beats = 10;
+  const auto beat = [&](const LeaseId& id, uint8_t phase, uint64_t ran_ms) {
+    eip712::LeaseStatus status;
+    status.lease = id;
+    status.phase = phase;
+    status.staged_ms = 100;
+    status.ran_ms = ran_ms;
+    if (phase == 4) status.reason = "completed";
+    world.say(agent, world.heartbeat(++beats, {status}));
+  };
+  const auto close = [&](const LeaseId& id) {
+    const eip712::Close made{id, 0};
+    world.say(agent, {{"type", "close"},
+                      {"close", to_json(made)},
+                      {"signature", world.signature(made, world.provider)}});
+  };
+  const LeaseId first = lease(1);
+  for (uint64_t s = 1; s <= 12; ++s) {
+    world.pass(2'000);
+    beat(first, 2, 2'000 * s - 200);
+  }
+  const LeaseId second = lease(2);
+  world.pass(1'000);
+  beat(second, 2, 800);
+  beat(first, 4, 23'800);
+  close(first);
+  // A restart, as after a SIGKILL: Resume.
+  world.restart();
+  agent = world.open("/v1/agent", &world.provider);
+  const eip712::RequestClose stop{second, 7, world.clock.now().seconds() + 60, 0};
+  EXPECT_EQ(
+      world
+          .post("/v1/leases/" + hex0x(second.view()) + "/request-close",
+                {{"request", to_json(stop)}, {"signature", world.signature(stop, world.buyer)}},
+                "key-stop")
+          .status,
+      200U);
+  auto waiting_spec = World::spec();
+  waiting_spec["immediate_or_cancel"] = false;
+  waiting_spec["query"] = "cores>=64";
+  EXPECT_EQ(
+      world.post("/v1/bids", world.bid_body(world.bid(3, waiting_spec), waiting_spec), "key-3")
+          .status,
+      200U);
+  eip712::CancelBids cancel;
+  cancel.owner = world.buyer.address();
+  cancel.mask.bytes[31] = 1 << 3;
+  cancel.deadline = world.clock.now().seconds() + 60;
+  EXPECT_EQ(
+      world
+          .post("/v1/bids/cancel",
+                {{"cancel", to_json(cancel)}, {"signature", world.signature(cancel, world.buyer)}},
+                "key-cancel")
+          .status,
+      200U);
+  world.pass(1'000);
+  beat(second, 4, 900);
+  close(second);
+  world.pass(2'000);
+  EXPECT_TRUE(world.service->state().unlocked().closing().empty());
+  EXPECT_EQ(world.service->state().unlocked().totals().escrow.nano, 0U);
+  return record.groups;
+}
+
+Demo record_demo() {
+  Demo demo;
+  demo.groups = play(demo.genesis);
+  Exchange core;
+  demo.states.push_back(core.state_hash());
+  demo.middle_group = demo.groups.size() / 2;
+  for (size_t i = 0; i < demo.groups.size(); ++i) {
+    for (const Bytes& bytes : demo.groups[i]) {
+      const auto command = exchange::decode_sequenced(bytes).value();
+      const exchange::Outcome outcome = core.apply(command);
+      if (command.idempotency && outcome.answer) demo.keyed.push_back(command);
+      demo.states.push_back(core.state_hash());
+    }
+    demo.ends.push_back(core.last_sequence());
+    if (i == demo.middle_group) demo.middle = core.encode();
+  }
+  return demo;
+}
+
+Result<std::unique_ptr<Journal>> open_journal(const Demo& demo, rocksdb::Env& env) {
+  return journal::open_rocksdb({.path = std::string(kFolder),
+                                .genesis = demo.genesis,
+                                .env = &env,
+                                .memory_bytes = size_t{64} << 10});
+}
+
+/// Writes the demo from the group after `sequence` on; gives the last sequence that was answered.
+uint64_t write_from(const Demo& demo, Journal& journal, uint64_t sequence) {
+  for (size_t i = 0; i < demo.groups.size(); ++i) {
+    if (demo.ends[i] <= sequence) continue;
+    const std::vector<ByteView> views(demo.groups[i].begin(), demo.groups[i].end());
+    const auto info = journal.append_group(views);
+    if (!info) return sequence;
+    sequence = info->last_sequence;
+    // One that fails is only not there.
+    if (i == demo.middle_group) (void)journal.save_snapshot(sequence, demo.middle);
+  }
+  return sequence;
+}
+
+/// Each keyed request that is in the journal, sent again.
+void check_repetition(const Demo& demo, Journal& journal, const std::string& when) {
+  auto core = service::recover_state(journal);
+  ASSERT_TRUE(core) << when << ": " << core.error().message;
+  const exchange::MoneyTotals before = core->totals();
+  const size_t leases = core->all_leases().size();
+  const uint64_t last = core->last_sequence();
+  for (const Sequenced& sent : demo.keyed) {
+    if (sent.sequence > last) break;
+    Sequenced again = sent;
+    again.sequence = core->last_sequence() + 1;
+    again.time = core->now();
+    const exchange::Outcome outcome = core->apply(again);
+    ASSERT_TRUE(outcome.answer) << when << ": " << outcome.answer.error().message;
+    EXPECT_TRUE(outcome.answer->repeated) << when;
+  }
+  EXPECT_EQ(core->totals().balances, before.balances) << when;
+  EXPECT_EQ(core->totals().escrow, before.escrow) << when;
+  EXPECT_EQ(core->all_leases().size(), leases) << when;
+}
+
+void check(const Demo& demo, const FaultDisk::Image& image, uint64_t answered,
+           const std::string& when, bool to_the_end) {
+  const auto disk = std::make_shared<FaultDisk>(image);
+  const auto env = make_fault_env(disk);
+  auto journal = open_journal(demo, *env);
+  ASSERT_TRUE(journal) << when << ": " << journal.error().message;
+  const uint64_t last = (*journal)->head().sequence;
+  const auto next = std::upper_bound(demo.ends.begin(), demo.ends.end(), answered);
+  EXPECT_TRUE(last == answered || (next != demo.ends.end() && last == *next))
+      << when << ": answered up to " << answered << ", recovered up to " << last;
+  const auto core = service::recover_state(**journal);
+  ASSERT_TRUE(core) << when << ": " << core.error().message;
+  EXPECT_EQ(core->state_hash(), demo.states[last]) << when;
+  check_repetition(demo, **journal, when);
+  if (!to_the_end) return;
+  EXPECT_EQ(write_from(demo, **journal, last), demo.ends.back()) << when;
+  const auto whole = service::recover_state(**journal, true);
+  ASSERT_TRUE(whole) << when << ": " << whole.error().message;
+  EXPECT_EQ(whole->state_hash(), demo.states.back()) << when;
+}
+
+TEST(DemoCrash, PowerLostAtEveryWriteAndSync) {
+  const uint64_t seed = test::random_seed();
+  SCOPED_TRACE(test::seed_note(seed));
+  const Demo demo = record_demo();
+  ASSERT_GT(demo.groups.size(), 30U);
+  ASSERT_GE(demo.keyed.size(), 5U);
+  uint64_t operations = 0;
+  {
+    const auto disk = std::make_shared<FaultDisk>();
+    const auto env = make_fault_env(disk);
+    const auto journal = open_journal(demo, *env).value_or(nullptr);
+    ASSERT_TRUE(journal);
+    ASSERT_EQ(write_from(demo, *journal, 0), demo.ends.back());
+    operations = disk->operations();
+  }
+  uint64_t states = 0;
+  for (uint64_t at = 0; at <= operations && !HasFatalFailure(); ++at) {
+    const auto disk = std::make_shared<FaultDisk>();
+    const auto env = make_fault_env(disk);
+    disk->set_faults({.fail_at = {}, .stop_at = at, .bytes_max = {}});
+    uint64_t answered = 0;
+    if (auto journal = open_journal(demo, *env)) answered = write_from(demo, **journal, 0);
+    for (const Loss loss : {Loss::nothing, Loss::all, Loss::torn, Loss::reordered}) {
+      const uint64_t choice = seed + at * 100 + static_cast<uint64_t>(loss);
+      check(demo, disk->after_crash(loss, choice), answered,
+            "operation " + std::to_string(at) + ", loss " + std::to_string(static_cast<int>(loss)) +
+                ", choice " + std::to_string(choice),
+            at % 8 == 0 && loss == Loss::reordered);
+      ++states;
+    }
+  }
+  std::cout << demo.ends.back() << " commands in " << demo.groups.size() << " groups, "
+            << operations << " writes, syncs and changes of names: " << states
+            << " states after a crash recovered\n";
+}
+
+}  // namespace
+}  // namespace mizan::crash
