@@ -262,6 +262,23 @@ TEST(Api, FinalizesALeaseWhoseProviderIsLost) {
   EXPECT_FALSE(again.socket->take("log_ok").is_null());
 }
 
+TEST(Api, KeepsALogAsLongAsItsLeaseWhateverTheMachinesClockSays) {
+  World world;  // whose clock is years ahead of that by which its files are dated
+  const World::Open agent = world.open_market();
+  const LeaseId lease = world.funded_lease(agent);
+  world.say(agent, {{"type", "log"},
+                    {"id", 9},
+                    {"lease", to_json(lease)},
+                    {"offset", 0},
+                    {"data", "aGVsbG8K"}});
+  const std::string path = "/v1/leases/" + hex0x(lease.view());
+  world.pass(1'300'000, 2'000);  // the provider is lost, and what is old was swept away twice
+  EXPECT_EQ(world.get(path, &world.buyer).body.at("state"), "failed");
+  EXPECT_EQ(world.get(path + "/logs", &world.buyer).raw, "hello\n");
+  world.pass(8 * 24 * 3'600'000ULL, 3'600'000);
+  EXPECT_FALSE(std::filesystem::exists(world.service->context().logs.file(lease)));
+}
+
 TEST(Api, KeepsArtifactsForThoseWhoMay) {
   World world;
   auto agent = world.open_market();
