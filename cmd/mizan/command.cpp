@@ -1,6 +1,7 @@
 #include "mizan/command.hpp"
 
 #include "crypto/private_file.hpp"
+#include "mizan/print.hpp"
 #include "mizan/terminal.hpp"
 
 #include <boost/json.hpp>
@@ -68,8 +69,13 @@ std::string describe_reasons(const std::string& text) {
     out += fmt::format("  {} leaves out {} offer(s)",
                        printable(std::string_view(dimension->as_string())),
                        boost::json::serialize(*removed));
-    if (nearest != nullptr && nearest->is_string() && !nearest->as_string().empty())
-      out += fmt::format("; nearest: {}", printable(std::string_view(nearest->as_string())));
+    if (nearest != nullptr && nearest->is_string() && !nearest->as_string().empty()) {
+      std::string value = printable(std::string_view(nearest->as_string()));
+      // The API tells rates in nano-USD a unit-second; nobody at a terminal thinks in those.
+      if (const auto rate = parse_u128(value); rate && dimension->as_string() == "price")
+        value = usd_hour(Rate{*rate}) + " a unit";
+      out += "; nearest: " + value;
+    }
     out += '\n';
   }
   return out;

@@ -81,7 +81,7 @@ class BadInput(unittest.TestCase):
         self.assertTrue(error["details"]["reasons"], error)
         error = self.refused(
             "run", "-y", self.job_file("name: n\nrun: true\nresources: {max_hourly_cost: 0.0001}\n"),
-            code="no_match", says=["price"], exit_code=1)
+            code="no_match", says=["price", "an hour a unit"], exit_code=1)
 
     def test_malformed_and_huge_json(self):
         for body, status, code in (
