@@ -66,7 +66,8 @@ Result<int> grant(const Context& context, const std::string& to_text, const std:
 }  // namespace
 
 void add_account(CLI::App& app, Context& context) {
-  auto& account = *app.add_subcommand("account", "Balances; grants by the operator");
+  auto& account =
+      *app.add_subcommand("account", "Balances; grants by the operator; money on a chain");
   static std::string who, to, usd;
   account.require_subcommand(0, 1);
   on_run(account, context, [&context] { return show(context, ""); });
@@ -79,6 +80,7 @@ void add_account(CLI::App& app, Context& context) {
   grant_command.add_option("to", to, "The account's address")->required();
   grant_command.add_option("usd", usd, "How much, e.g. 10 or 0.25")->required();
   on_run(grant_command, context, [&context] { return grant(context, to, usd); });
+  add_chain_account(account, context);
 }
 
 }  // namespace mizan::cli

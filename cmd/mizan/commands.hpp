@@ -11,6 +11,8 @@ namespace mizan::cli {
 using AddCommand = void (*)(CLI::App& app, Context& context);
 
 void add_account(CLI::App& app, Context& context);
+void add_audit(CLI::App& app, Context& context);
+void add_contract(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
 void add_credential_submit(CLI::App& credential, Context& context);  // beneath `credential`
 void add_demo(CLI::App& app, Context& context);
@@ -30,12 +32,15 @@ void add_policy_rules(CLI::App& policy, Context& context);
 void add_provider(CLI::App& app, Context& context);
 void add_receipt(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
+void add_lease(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);
+/// The subcommands of `account` that are about a chain.
+void add_chain_account(CLI::App& account, Context& context);
 
 // In the order of `mizan --help`.
 inline constexpr std::initializer_list<AddCommand> kCommands = {
-    add_join,    add_key,      add_account, add_offers,     add_plan,    add_run,
-    add_ps,      add_logs,     add_get,     add_stop,       add_receipt, add_provider,
-    add_journal, add_exchange, add_demo,    add_credential, add_policy};
+    add_join, add_key,        add_account, add_offers,   add_plan,     add_run,     add_ps,
+    add_logs, add_get,        add_stop,    add_receipt,  add_provider, add_journal, add_exchange,
+    add_demo, add_credential, add_policy,  add_contract, add_lease,    add_audit};
 
 }  // namespace mizan::cli

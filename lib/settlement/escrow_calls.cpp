@@ -258,6 +258,16 @@ Bytes decimals() {
   return plain("decimals()");
 }
 
+Bytes create_test(ByteView code, uint8_t decimals) {
+  Bytes out(code.begin(), code.end());
+  append(out, AbiTuple().word(decimals).encode());
+  return out;
+}
+
+Bytes allowance(const Address& owner, const Address& spender) {
+  return AbiTuple().word(owner).word(spender).call(selector("allowance(address,address)"));
+}
+
 Bytes mint(const Address& to, u128 units) {
   return AbiTuple().word(to).word(units).call(selector("mint(address,uint256)"));
 }

@@ -96,8 +96,11 @@ Bytes lease_of(const LeaseId& lease);
 namespace token {
 
 Bytes approve(const Address& spender, u128 units);
+Bytes allowance(const Address& owner, const Address& spender);
 Bytes balance_of(const Address& owner);
 Bytes decimals();
+/// The test token's creation code and arguments.
+Bytes create_test(ByteView code, uint8_t decimals);
 /// Of the test token alone: makes units out of nothing.
 Bytes mint(const Address& to, u128 units);
 

@@ -196,14 +196,21 @@ Result<uint64_t> Node::estimate_gas(const Address& from, const Call& call) {
   return *gas;
 }
 
-Result<Bytes> Node::view(const Address& contract, const Bytes& data) {
-  auto value = rpc_.call(
-      "eth_call", {json::object{{"to", hex0x(contract.view())}, {"data", hex0x(data)}}, "latest"});
+Result<Bytes> Node::call(const Address& contract, const Bytes& data, json::value at) {
+  json::object object{{"to", hex0x(contract.view())}, {"data", hex0x(data)}};
+  auto value = rpc_.call("eth_call", {std::move(object), std::move(at)});
   if (!value) return fail(revert_or(value.error()));
-  const auto bytes = value->is_string() ? parse_hex(value->get_string()) : Result<Bytes>(Bytes{});
-  if (!value->is_string() || !bytes)
-    return fail(lie("answers a call with something else than hex"));
+  const auto bytes = read_bytes(*value);
+  if (!bytes) return fail(lie("answers a call with something else than hex"));
   return *bytes;
+}
+
+Result<Bytes> Node::view(const Address& contract, const Bytes& data) {
+  return call(contract, data, "latest");
+}
+
+Result<Bytes> Node::view_at(const Address& contract, const Bytes& data, uint64_t block) {
+  return call(contract, data, json::value(quantity(block)));
 }
 
 Result<void> Node::replay(const Address& from, const Call& call, uint64_t block) {

@@ -53,6 +53,7 @@ class Node {
   Result<uint64_t> estimate_gas(const Address& from, const Call& call);
   /// The answer of a view at the latest block.
   Result<Bytes> view(const Address& contract, const Bytes& data);
+  Result<Bytes> view_at(const Address& contract, const Bytes& data, uint64_t block);
   /// Why the call would be refused on top of that block, if it would be.
   Result<void> replay(const Address& from, const Call& call, uint64_t block);
 
@@ -72,6 +73,7 @@ class Node {
  private:
   Result<uint64_t> nonce(const Address& account, json::value at);
   Result<std::optional<Block>> get_block(json::value which);
+  Result<Bytes> call(const Address& contract, const Bytes& data, json::value at);
   Result<std::vector<Log>> get_logs(const Address& contract, json::object filter);
   Error lie(const std::string& what) const;
 

@@ -1,0 +1,96 @@
+#include "mizan/chain_session.hpp"
+
+#include "crypto/random.hpp"
+#include "journal/rocksdb_journal.hpp"
+#include "mizan/keys.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <thread>
+
+namespace mizan::cli {
+namespace {
+
+constexpr auto kPatience = std::chrono::minutes(5);
+constexpr std::string_view kOnce = "once-";
+constexpr auto kPause = std::chrono::milliseconds(200);
+
+}  // namespace
+
+Result<ChainReader> ChainReader::open(const std::string& node_url, uint64_t chain_id) {
+  MIZAN_TRY(rpc, settlement::JsonRpc::open(node_url));
+  return ChainReader(settlement::Node(std::move(rpc), chain_id));
+}
+
+Result<u128> ChainReader::number(const Address& contract, const Bytes& view) {
+  MIZAN_TRY(answer, node_.view(contract, view));
+  settlement::AbiReader in(answer);
+  const u128 number = in.number();
+  MIZAN_CHECK(in.finish());
+  return number;
+}
+
+Result<Address> ChainReader::address(const Address& contract, const Bytes& view) {
+  MIZAN_TRY(answer, node_.view(contract, view));
+  settlement::AbiReader in(answer);
+  const Address address = in.address();
+  MIZAN_CHECK(in.finish());
+  return address;
+}
+
+Result<std::unique_ptr<ChainSession>> ChainSession::open(const Context& context,
+                                                         const ChainSettings& chain) {
+  MIZAN_TRY(entry, choose_key(context));
+  MIZAN_TRY(key, open_key(context, entry));
+  MIZAN_TRY(reader, ChainReader::open(chain.node, chain.chain_id));
+  const fs::path folder = context.home / "outbox";
+  MIZAN_CHECK(make_private_folder(folder));
+  const std::string name = fmt::format("{}-{}", chain.chain_id, hex(key.address().view()));
+  MIZAN_TRY(lock, FileLock::wait(folder / (name + ".lock")));
+  std::unique_ptr<ChainSession> session(
+      new ChainSession(std::move(lock), std::move(reader), std::move(key)));
+  journal::RocksdbOptions storage;
+  storage.path = (folder / name).string();
+  storage.memory_bytes = 1 << 20;
+  MIZAN_TRY(journal, journal::open_rocksdb(storage));
+  session->journal_ = std::move(journal);
+  settlement::OutboxOptions options;
+  options.depth = chain.depth;
+  MIZAN_TRY(outbox, settlement::Outbox::open(*session->journal_, session->reader_.node(),
+                                             session->key_, options));
+  session->outbox_.emplace(std::move(outbox));
+  return session;
+}
+
+/// A call that an earlier command left under way is gone on with, not made twice.
+std::string ChainSession::id_for(const settlement::Call& call) const {
+  for (const settlement::Entry* entry : outbox_->entries())
+    if (!entry->ended() && entry->call == call) return entry->id;
+  return std::string(kOnce) + hex(random_bytes(16));
+}
+
+Result<settlement::Entry> ChainSession::send(std::string id, settlement::Call call) {
+  if (id.empty()) id = id_for(call);
+  MIZAN_CHECK(outbox_->submit(id, std::move(call)));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    const auto round = outbox_->step();
+    const settlement::Entry entry = *outbox_->find(id);
+    if (entry.ended()) {
+      const bool done = entry.state == settlement::SendState::done;
+      // One with a name stays, so that it is not done again; what failed may be tried anew.
+      if (!done || id.starts_with(kOnce)) MIZAN_CHECK(outbox_->forget(id));
+      if (done) return entry;
+      return fail(ErrorCode::conflict, entry.reason);
+    }
+    const bool hopeless = !round && round.error().code == ErrorCode::conflict;
+    if (hopeless || std::chrono::steady_clock::now() > deadline)
+      return fail(ErrorCode::unavailable,
+                  fmt::format("it is not over yet{}: the same command goes on with it",
+                              round ? std::string() : " (" + round.error().message + ")"));
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace mizan::cli

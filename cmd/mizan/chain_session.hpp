@@ -1,0 +1,59 @@
+// A command's work on a chain: its node, its key, and the outbox of that key.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "journal/journal.hpp"
+#include "mizan/chain_settings.hpp"
+#include "mizan/command.hpp"
+#include "mizan/files.hpp"
+#include "settlement/abi.hpp"
+#include "settlement/outbox.hpp"
+
+#include <memory>
+
+namespace mizan::cli {
+
+/// Asks a node; needs no key.
+class ChainReader {
+ public:
+  static Result<ChainReader> open(const std::string& node_url, uint64_t chain_id);
+
+  settlement::Node& node() { return node_; }
+  Result<u128> number(const Address& contract, const Bytes& view);
+  Result<Address> address(const Address& contract, const Bytes& view);
+
+ private:
+  explicit ChainReader(settlement::Node node) : node_(std::move(node)) {}
+  settlement::Node node_;
+};
+
+/// Sends with the key of --key. One at a time for each key and chain, by a lock. What an earlier
+/// command left under way is finished on the way.
+class ChainSession {
+ public:
+  static Result<std::unique_ptr<ChainSession>> open(const Context& context,
+                                                    const ChainSettings& chain);
+
+  ChainReader& reader() { return reader_; }
+  const SecretKey& key() const { return key_; }
+
+  /// Sends the call and waits until it is over. The same id is sent once, ever; "" is a new one,
+  /// or one with this very call that an earlier command left under way.
+  /// What the contract refuses is an error with its reason; unavailable: it is not over within
+  /// five minutes, and goes on with the next command.
+  Result<settlement::Entry> send(std::string id, settlement::Call call);
+
+ private:
+  ChainSession(FileLock lock, ChainReader reader, SecretKey key)
+      : lock_(std::move(lock)), reader_(std::move(reader)), key_(std::move(key)) {}
+
+  std::string id_for(const settlement::Call& call) const;
+
+  FileLock lock_;
+  ChainReader reader_;
+  SecretKey key_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::optional<settlement::Outbox> outbox_;
+};
+
+}  // namespace mizan::cli

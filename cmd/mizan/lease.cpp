@@ -1,0 +1,151 @@
+// mizan lease: brings a lease's signed messages to the escrow contract.
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/address.hpp"
+#include "mizan/chain_session.hpp"
+#include "mizan/commands.hpp"
+#include "mizan/lease_file.hpp"
+#include "mizan/print.hpp"
+
+#include <fmt/format.h>
+
+namespace mizan::cli {
+namespace {
+
+namespace escrow = settlement::escrow;
+
+tl::unexpected<Error> lacks(const char* what) {
+  return fail(ErrorCode::invalid_argument, std::string("the file lacks ") + what);
+}
+
+Result<Bytes> open_data(const LeaseFile& file, const Address&) {
+  if (!file.bid || !file.bid_signature) return lacks("the bid and its signature");
+  if (!file.clearance || !file.clearance_signature) return lacks("the clearance and its signature");
+  return escrow::open({file.terms, *file.bid, file.terms_signature, *file.bid_signature},
+                      *file.clearance, *file.clearance_signature);
+}
+
+Result<Bytes> claim_data(const LeaseFile& file, const Address&) {
+  if (!file.voucher || !file.voucher_signature) return lacks("a voucher and its signature");
+  return escrow::claim(file.terms, file.voucher->cumulative, *file.voucher_signature, file.payees);
+}
+
+Result<Bytes> close_data(const LeaseFile& file, const Address& sender) {
+  settlement::CloseItem item{.terms = file.terms, .payees = file.payees};
+  if (file.voucher) {
+    if (!file.voucher_signature) return lacks("the voucher's signature");
+    item.cumulative = file.voucher->cumulative;
+    item.voucher_signature = file.voucher_signature;
+  }
+  if (file.close) {
+    item.min_paid = file.close->min_paid;
+    item.close_signature = file.close_signature;
+  } else if (sender != file.terms.provider) {
+    return lacks("the provider's signed close, and you are not the provider");
+  }
+  return escrow::close(item);
+}
+
+Result<Bytes> request_data(const LeaseFile& file, const Address& sender) {
+  if (file.request_close && file.request_close_signature)
+    return escrow::request_close_for(file.terms, *file.request_close, *file.request_close_signature,
+                                     0);
+  if (sender != file.terms.buyer)
+    return lacks("a request to close that the buyer signed, and you are not the buyer");
+  return escrow::request_close(file.terms);
+}
+
+Result<Bytes> finalize_data(const LeaseFile& file, const Address&) {
+  return escrow::finalize_close(file.terms);
+}
+
+struct OnChain {
+  u128 opened = 0;
+  u128 stop = 0;
+  u128 claimed = 0;
+};
+Result<OnChain> look(ChainReader& reader, const ChainSettings& chain, const LeaseId& lease) {
+  MIZAN_TRY(answer, reader.node().view(chain.contract, escrow::lease_of(lease)));
+  settlement::AbiReader in(answer);
+  const OnChain found{in.number(), in.number(), in.number()};
+  MIZAN_CHECK(in.finish());
+  return found;
+}
+
+Result<int> tell(const Context& context, const ChainSettings& chain, ChainReader& reader,
+                 const LeaseId& lease, const settlement::Entry* sent) {
+  MIZAN_TRY(found, look(reader, chain, lease));
+  const char* const state = found.opened == 0 ? "not open" : (found.stop == 0 ? "open" : "stopped");
+  if (context.json) {
+    json::object out{{"lease", hex0x(lease.view())},
+                     {"state", state},
+                     {"openedAt", static_cast<uint64_t>(found.opened)},
+                     {"stoppedAt", static_cast<uint64_t>(found.stop)},
+                     {"claimed", mizan::to_string(found.claimed)},
+                     {"decimals", chain.decimals}};
+    if (sent != nullptr) out["transaction"] = hex0x(sent->transaction.view());
+    print_json(out);
+    return kExitDone;
+  }
+  const Terminal terminal(stdout, context.no_color);
+  terminal.write(
+      render_pairs(terminal, {{"lease", {hex0x(lease.view()), Style::bold}},
+                              {"on the chain", {state}},
+                              {"claimed", {format_units(found.claimed, chain.decimals)}}}));
+  return kExitDone;
+}
+
+using MakeData = Result<Bytes> (*)(const LeaseFile&, const Address& sender);
+
+Result<int> send(const Context& context, const fs::path& path, const std::string& what,
+                 MakeData make) {
+  MIZAN_TRY(chain, load_chain(context.home));
+  MIZAN_TRY(file, read_lease_file(path, chain.domain()));
+  const LeaseId lease = eip712::digest(chain.domain(), file.terms);
+  MIZAN_TRY(session, ChainSession::open(context, chain));
+  MIZAN_TRY(data, make(file, session->key().address()));
+  // A lease opens, closes and stops once; claims are as many as vouchers.
+  const std::string id =
+      what + "-" + hex(lease.view()) +
+      (what == "claim" ? "-" + mizan::to_string(file.voucher->cumulative) : std::string());
+  MIZAN_TRY(sent, session->send(id, {chain.contract, 0, std::move(data)}));
+  return tell(context, chain, session->reader(), lease, &sent);
+}
+
+Result<int> show(const Context& context, const fs::path& path) {
+  MIZAN_TRY(chain, load_chain(context.home));
+  MIZAN_TRY(file, read_lease_file(path, chain.domain()));
+  MIZAN_TRY(reader, ChainReader::open(chain.node, chain.chain_id));
+  MIZAN_CHECK(reader.node().head());
+  return tell(context, chain, reader, eip712::digest(chain.domain(), file.terms), nullptr);
+}
+
+}  // namespace
+
+void add_lease(CLI::App& app, Context& context) {
+  static fs::path path;
+  auto& lease = *app.add_subcommand("lease", "Bring a lease's signed messages to the contract");
+  lease.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help) -> CLI::App& {
+    auto& command = *lease.add_subcommand(name, help);
+    command.add_option("file", path, "The lease's messages, as in a receipt")->required();
+    return command;
+  };
+  struct Sender {
+    const char* name;
+    const char* help;
+    MakeData make;
+  };
+  static constexpr Sender kSenders[] = {
+      {"open", "Open it: bid, terms and clearance", open_data},
+      {"claim", "Pay the provider what a voucher adds", claim_data},
+      {"close", "Pay the last voucher and refund the rest", close_data},
+      {"request-close", "Stop its clock, as the buyer or with its signed request", request_data},
+      {"finalize", "End it once the delay after its stop or end is over", finalize_data}};
+  for (const Sender& sender : kSenders)
+    on_run(add(sender.name, sender.help), context,
+           [&context, &sender] { return send(context, path, sender.name, sender.make); });
+  on_run(add("show", "What the contract says of it"), context,
+         [&context] { return show(context, path); });
+}
+
+}  // namespace mizan::cli

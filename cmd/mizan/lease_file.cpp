@@ -1,0 +1,70 @@
+#include "mizan/lease_file.hpp"
+
+#include "codec/json_fields.hpp"
+
+namespace mizan::cli {
+namespace {
+
+class Members {
+ public:
+  explicit Members(const json::value& value) : object_(value.if_object()) {}
+
+  template <class T>
+  Result<std::optional<T>> get(std::string_view key) const {
+    const json::value* found = object_ != nullptr ? object_->if_contains(key) : nullptr;
+    if (found == nullptr || found->is_null()) return std::optional<T>{};
+    MIZAN_TRY(value, from_json<T>(*found, key));
+    return std::optional<T>(std::move(value));
+  }
+
+ private:
+  const json::object* object_;
+};
+
+template <class Message>
+Result<void> about(const std::optional<Message>& message, const LeaseId& lease) {
+  if (!message || message->lease == lease) return {};
+  return fail(ErrorCode::invalid_argument, std::string(Message::kName) +
+                                               " is about another lease, chain or contract than "
+                                               "the terms of this file, " +
+                                               hex0x(lease.view()));
+}
+
+}  // namespace
+
+Result<LeaseFile> read_lease_file(const fs::path& path, const eip712::Domain& domain) {
+  MIZAN_TRY(value, read_json_file(path));
+  const Members in(value);
+  LeaseFile file;
+  MIZAN_TRY(terms, in.get<eip712::Terms>("terms"));
+  if (!terms) return fail(ErrorCode::invalid_argument, path.string() + " has no \"terms\"");
+  file.terms = *terms;
+  const auto take = [&in]<class T>(std::string_view key, std::optional<T>& out) -> Result<void> {
+    MIZAN_TRY(found, in.get<T>(key));
+    out = std::move(found);
+    return {};
+  };
+  MIZAN_CHECK(take("termsSignature", file.terms_signature));
+  MIZAN_CHECK(take("bid", file.bid));
+  MIZAN_CHECK(take("bidSignature", file.bid_signature));
+  MIZAN_CHECK(take("clearance", file.clearance));
+  MIZAN_CHECK(take("clearanceSignature", file.clearance_signature));
+  MIZAN_CHECK(take("voucher", file.voucher));
+  MIZAN_CHECK(take("voucherSignature", file.voucher_signature));
+  MIZAN_CHECK(take("close", file.close));
+  MIZAN_CHECK(take("closeSignature", file.close_signature));
+  MIZAN_CHECK(take("requestClose", file.request_close));
+  MIZAN_CHECK(take("requestCloseSignature", file.request_close_signature));
+  MIZAN_TRY(payees, in.get<std::vector<settlement::Payee>>("payees"));
+  file.payees = payees.value_or(std::vector<settlement::Payee>{});
+  const LeaseId lease = eip712::digest(domain, file.terms);
+  MIZAN_CHECK(about(file.clearance, lease));
+  MIZAN_CHECK(about(file.voucher, lease));
+  MIZAN_CHECK(about(file.close, lease));
+  MIZAN_CHECK(about(file.request_close, lease));
+  if (settlement::payees_hash(file.payees) != file.terms.payees_hash)
+    return fail(ErrorCode::invalid_argument, "payees are not those of terms.payeesHash");
+  return file;
+}
+
+}  // namespace mizan::cli

@@ -1,0 +1,194 @@
+// A buyer and an exchange that use viem and protocol/eip712.json alone, and `mizan` between them and the contract: the
+// command line deploys, deposits, opens, claims, closes, stops, withdraws and audits what viem signed.
+//   node cli_test.mjs MIZAN
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import assert from "node:assert/strict";
+import test from "node:test";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+const load = createRequire(join(root, "contracts/package.json"));
+const { createTestClient, hashTypedData, http, keccak256, publicActions, toHex, zeroHash } = load("viem");
+const { privateKeyToAccount } = load("viem/accounts");
+const { foundry } = load("viem/chains");
+const mizan = process.env.MIZAN_BIN;
+const { types } = JSON.parse(readFileSync(join(root, "protocol/eip712.json"), "utf8"));
+
+function startAnvil() {
+  const binary = join(root, "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
+  const child = spawn(binary, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  process.on("exit", () => child.kill("SIGKILL"));
+  return new Promise((resolve, reject) => {
+    let said = "";
+    child.stdout.on("data", (data) => {
+      said = (said + data).slice(-65536);
+      const found = said.match(/Listening on (\S+)/);
+      if (found) resolve({ url: `http://${found[1]}`, child });
+    });
+    child.on("exit", () => reject(new Error(`anvil ended:\n${said}`)));
+  });
+}
+
+const { url, child } = await startAnvil();
+const client = createTestClient({ mode: "anvil", chain: foundry, transport: http(url) }).extend(publicActions);
+const home = mkdtempSync(join(tmpdir(), "mizan-chain-"));
+const passphrase = join(home, "passphrase");
+writeFileSync(passphrase, "a passphrase of a test\n", { mode: 0o600 });
+test.after(() => { run("key", "lock"); child.kill("SIGKILL"); rmSync(home, { recursive: true }); });
+
+function run(...args) {
+  const done = spawnSync(mizan, ["--home", home, "--passphrase-file", passphrase, "--json", ...args], { encoding: "utf8" });
+  return { code: done.status, out: done.stdout.trim() ? JSON.parse(done.stdout.trim().split("\n").at(-1)) : null, err: done.stderr };
+}
+function must(...args) {
+  const { code, out, err } = run(...args);
+  assert.equal(code, 0, `mizan ${args.join(" ")}: ${err} ${JSON.stringify(out)}`);
+  return out;
+}
+
+const keyOf = (i) => toHex(0xabc000n + BigInt(i), { size: 32 });
+const [provider, meter, clearance] = [1, 2, 3].map((i) => privateKeyToAccount(keyOf(i)));
+let buyer, buyerAddress, domain, contract;
+const toJson = (message) => JSON.parse(JSON.stringify(message, (_, value) => (typeof value === "bigint" ? value.toString() : value)));
+const numbers = new Set(["uint8", "uint16", "uint32", "uint64"]);
+function plain(type, message) { // small integers are JSON numbers, uint128 are strings
+  return Object.fromEntries(types[type].map(({ name, type: t }) =>
+    [name, numbers.has(t) ? Number(message[name]) : toJson(message[name])]));
+}
+const sign = (account, primaryType, message) => account.signTypedData({ domain, types, primaryType, message });
+
+async function leaseFile(nonce, change = {}) {
+  const now = Number((await client.getBlock()).timestamp);
+  const bid = {
+    buyer: buyerAddress, meter: meter.address, maxRate: 1_000_000n, nodes: 1, unitsPerNode: 2, maxSeconds: 600, earliestStart: now - 10,
+    latestStart: now + 600, validUntil: now + 600, allOrNone: true, interruptible: false, grace: 120, maxTotal: 10n ** 12n,
+    maxFeeBps: 100, specHash: keccak256(toHex("spec")), nonce, ...change.bid,
+  };
+  const terms = {
+    buyer: bid.buyer, provider: provider.address, meter: bid.meter, rate: bid.maxRate, unitsPerNode: 2, seconds: 600, start: now,
+    grace: 120, feeBps: 100, bidNonce: nonce, firstNode: 0, nodeCount: 1, group: zeroHash, extends: zeroHash, payeesHash: zeroHash,
+    askHash: keccak256(toHex("ask")), ...change.terms,
+  };
+  const lease = hashTypedData({ domain, types, primaryType: "Terms", message: terms });
+  const clear = { lease, verdict: zeroHash, ruleSet: zeroHash, validUntil: now + 60 };
+  const file = {
+    terms: plain("Terms", terms), termsSignature: await sign(provider, "Terms", terms),
+    bid: plain("Bid", bid), bidSignature: await sign(buyer, "Bid", bid),
+    clearance: plain("Clearance", clear), clearanceSignature: await sign(change.clearance ?? clearance, "Clearance", clear),
+  };
+  const path = join(home, `lease-${nonce}.json`);
+  const save = () => writeFileSync(path, JSON.stringify(file));
+  save();
+  return { path, file, lease, save, now };
+}
+
+test("deploy, deposit, open, claim, close, withdraw, audit", async () => {
+  const bare = run("contract", "show");
+  assert.equal(bare.code, 1);
+  assert.match(bare.out.error.message, /contract join/);
+
+  // The buyer's key is viem's, taken into the home.
+  writeFileSync(join(home, "key.hex"), keyOf(4).slice(2), { mode: 0o600 });
+  must("key", "import", "buyer", join(home, "key.hex"));
+  must("key", "unlock", "--for", "10m");
+  buyer = privateKeyToAccount(keyOf(4));
+  buyerAddress = buyer.address;
+  const poor = run("contract", "deploy", "--node", url, "--chain-id", "31337", "--test-token", "--clearance", clearance.address, "--depth", "0");
+  assert.notEqual(poor.code, 0);
+  assert.match(poor.out.error.message, /not over yet.*nsufficient/s);
+  await client.setBalance({ address: buyerAddress, value: 10n ** 20n });
+  const deployed = must("contract", "deploy", "--node", url, "--chain-id", "31337", "--test-token", "--clearance", clearance.address,
+    "--depth", "0", "--fee-to", privateKeyToAccount(keyOf(9)).address);
+  contract = deployed.contract;
+  domain = { name: "Mizan", version: "1", chainId: 31337, verifyingContract: contract };
+  assert.equal(deployed.decimals, 6);
+  const again = must("contract", "join", contract, "--node", url, "--chain-id", "31337", "--depth", "0");
+  assert.equal(again.token, deployed.token);
+  assert.equal(run("contract", "join", deployed.token, "--node", url, "--chain-id", "31337").code, 1, "the token is no escrow");
+  assert.equal(run("contract", "join", contract, "--node", url, "--chain-id", "1").code, 1, "another chain");
+
+  must("account", "mint", "20");
+  assert.equal(run("account", "deposit", "21").code, 1, "more than there is");
+  assert.equal(run("account", "deposit", "0.0000001").code, 2, "finer than the token");
+  assert.equal(must("account", "deposit", "15.5").balance, "15500000");
+
+  const deal = await leaseFile(0);
+  assert.equal(must("lease", "open", deal.path).state, "open");
+  assert.equal(must("account", "chain").balance, String(15_500_000 - 1_200_000));
+  assert.equal(must("audit").solvent, true);
+  assert.equal(must("audit").openLeases, 1);
+  assert.equal(must("lease", "open", deal.path).state, "open", "the same command again does nothing");
+
+  await client.setNextBlockTimestamp({ timestamp: BigInt(deal.now + 100) });
+  await client.mine({ blocks: 1 });
+  const voucher = async (cumulative, key = meter) => {
+    deal.file.voucher = plain("Voucher", { lease: deal.lease, cumulative });
+    deal.file.voucherSignature = await sign(key, "Voucher", { lease: deal.lease, cumulative });
+    deal.save();
+  };
+  await voucher(100_000_000n, clearance);
+  const forged = run("lease", "claim", deal.path);
+  assert.equal(forged.code, 1);
+  assert.match(forged.out.error.message, /not signed by the lease's meter/);
+  await voucher(100_000_000n);
+  assert.equal(must("lease", "claim", deal.path).claimed, "100000");
+  await voucher(150_000_000n);
+  const close = { lease: deal.lease, minPaid: 0n };
+  assert.equal(run("lease", "close", deal.path).code, 2, "the provider did not sign");
+  deal.file.close = plain("Close", close);
+  deal.file.closeSignature = await sign(provider, "Close", close);
+  deal.save();
+  assert.equal(must("lease", "close", deal.path).state, "not open");
+  assert.equal(must("account", "chain").balance, String(15_500_000 - 150_000));
+
+  const audit = must("audit");
+  assert.deepEqual([audit.solvent, audit.openLeases, audit.escrow, audit.owed, audit.held, audit.fees],
+    [true, 0, "0", "15500000", "15500000", "1500"]);
+  assert.equal(must("account", "withdraw", "5.35").balance, "10000000");
+  assert.equal(run("account", "withdraw", "11").code, 1);
+  assert.equal(must("audit").held, "10150000");
+});
+
+test("the buyer stops a lease, by itself and by what it signed; the delay ends it", async () => {
+  const first = await leaseFile(1);
+  must("lease", "open", first.path);
+  assert.equal(must("lease", "request-close", first.path).state, "stopped");
+  const second = await leaseFile(2);
+  must("lease", "open", second.path);
+  const request = { lease: second.lease, nonce: 7n, deadline: BigInt(second.now + 5000), maxRelayFee: 0n };
+  second.file.requestClose = plain("RequestClose", request);
+  second.file.requestCloseSignature = await sign(buyer, "RequestClose", request);
+  second.save();
+  assert.equal(must("lease", "request-close", second.path).state, "stopped");
+  const early = run("lease", "finalize", second.path);
+  assert.equal(early.code, 1);
+  assert.match(early.out.error.message, /the delay is not over/);
+  await client.increaseTime({ seconds: 90_000 });
+  await client.mine({ blocks: 1 });
+  for (const deal of [first, second]) assert.equal(must("lease", "finalize", deal.path).state, "not open");
+  assert.equal(must("audit").escrow, "0");
+});
+
+test("what may not open does not, and says why", async () => {
+  const uncleared = await leaseFile(10, { clearance: meter });
+  assert.match(run("lease", "open", uncleared.path).out.error.message, /not cleared by the exchange's clearance key/);
+  const dear = await leaseFile(11, { terms: { rate: 1_000_001n } });
+  assert.match(run("lease", "open", dear.path).out.error.message, /not what the bid allows/);
+  const other = await leaseFile(12);
+  other.file.terms.bidNonce = 13;
+  other.save();
+  assert.match(run("lease", "open", other.path).out.error.message, /about another lease, chain or contract/);
+  const broke = await leaseFile(14, { bid: { maxRate: 10n ** 9n }, terms: { rate: 10n ** 9n } });
+  assert.equal(run("lease", "open", broke.path).code, 1);
+});
+
+test("a node that is away is waited for in words", async () => {
+  child.kill("SIGKILL");
+  const away = run("audit");
+  assert.equal(away.code, 1);
+  assert.match(away.out.error.message, /does not answer/);
+});
