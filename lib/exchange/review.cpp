@@ -21,7 +21,6 @@ bool was_approved(const Lease& lease) {
 bool still_passes(const Lease& lease, const Judgement& judgement) {
   if (judgement.disposition == Disposition::pass) return true;
   if (judgement.disposition == Disposition::block || !was_approved(lease)) return false;
-  const auto file = read_case_file(lease.case_file);
   for (const policy::Outcome one :
        {policy::Outcome::insufficient, policy::Outcome::red_flag, policy::Outcome::licence})
     if (lease.verdict.outcome == to_string(one)) return judgement.outcome <= one;
