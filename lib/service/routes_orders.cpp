@@ -90,7 +90,7 @@ void Routes::post_grant(Call call) {
   if (!body) return call.refuse(body.error());
   submit(std::move(call), exchange::Grant{body->first, body->second}, context_.config.operator_,
          [to = body->first.to](const Outcome&, const Exchange& core) {
-           return json::object{{"account", account_json(to, core.account(to))}};
+           return json::object{{"account", account_json(to, core)}};
          });
 }
 

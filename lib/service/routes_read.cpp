@@ -140,7 +140,7 @@ void Routes::get_account(Call call) {
     if (who != *address && who != context_.config.operator_)
       return fail(ErrorCode::forbidden, "only its owner and the operator may see an account");
     return context_.state.read([&](const Exchange& core) -> json::value {
-      return account_json(*address, core.account(*address));
+      return account_json(*address, core);
     });
   }());
 }

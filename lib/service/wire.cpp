@@ -98,13 +98,21 @@ json::array plan_json(const std::vector<exchange::PlanLine>& lines) {
   return out;
 }
 
-json::object account_json(const Address& address, const exchange::AccountView& account) {
+json::object account_json(const Address& address, const exchange::Exchange& core) {
+  const exchange::AccountView account = core.account(address);
+  json::value facts;
+  if (const exchange::PartyFacts* proven = core.facts_of(address))
+    facts = json::object{{"issuer", text_json(proven->issuer)},
+                         {"holds", core.facts_hold(address)},
+                         {"expiresAt", proven->expires_at}};
   return {{"address", to_json(address)},
           {"balance", to_string(account.balance)},
           {"escrowed", to_string(account.escrowed)},
           {"earned", to_string(account.earned)},
           {"spent", to_string(account.spent)},
-          {"openOrders", account.open_orders}};
+          {"openOrders", account.open_orders},
+          {"frozen", core.is_frozen(address)},
+          {"facts", std::move(facts)}};
 }
 
 json::object spoken_json(const exchange::PolicySpoke& spoke) {

@@ -17,7 +17,7 @@ json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes);
 json::object offer_json(const exchange::Offer& offer);
 json::array offers_json(const std::vector<exchange::Offer>& offers);
 json::array plan_json(const std::vector<exchange::PlanLine>& lines);
-json::object account_json(const Address& address, const exchange::AccountView& account);
+json::object account_json(const Address& address, const exchange::Exchange& core);
 /// {ask, held, rule, head, outcome, sentence, missing}: for both sides.
 json::object spoken_json(const exchange::PolicySpoke& spoke);
 json::object verdict_json(const exchange::Verdict& verdict);

@@ -63,6 +63,11 @@ TEST_F(Credentials, ProveFactsThatTheJournalKeeps) {
            policy::to_string(known->country.value) == "DE";
   });
   EXPECT_TRUE(kept);
+  const json::value account =
+      world.get("/v1/accounts/" + to_checksum(world.buyer.address()), &world.buyer).body;
+  EXPECT_EQ(account.at("frozen"), false);
+  EXPECT_EQ(account.at("facts").at("holds"), true);
+  EXPECT_EQ(account.at("facts").at("issuer"), facts.at("issuer"));
 }
 
 TEST_F(Credentials, WhatIsNotShownIsUnknown) {
