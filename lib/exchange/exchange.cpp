@@ -261,11 +261,13 @@ void Exchange::know_rules(std::shared_ptr<const policy::RuleSet> rules) {
 }
 
 Result<void> Exchange::knows_rules(const Command& command) const {
-  Hash32 wanted;
-  if (const auto* genesis = std::get_if<Genesis>(&command)) wanted = genesis->rule_set;
+  std::optional<Hash32> wanted;
+  // Zero is the empty rule set in Genesis alone; elsewhere it is the hash of none.
+  const auto* genesis = std::get_if<Genesis>(&command);
+  if (genesis != nullptr && !genesis->rule_set.is_zero()) wanted = genesis->rule_set;
   if (const auto* change = std::get_if<SetPolicy>(&command)) wanted = change->change.rule_set;
-  if (wanted.is_zero() || core_->known_rules.contains(wanted)) return {};
-  return fail(no_rules(wanted));
+  if (!wanted || core_->known_rules.contains(*wanted)) return {};
+  return fail(no_rules(*wanted));
 }
 
 Result<Exchange> Exchange::restore(ByteView snapshot, RuleSets rules) {

@@ -321,6 +321,10 @@ TEST_F(PolicyTest, ANewRuleSetLeavesRunningLeasesAndTellsWhichWouldNotPass) {
       test::one_rule("op.units", R"({"fact":"units","at_least":2})", "PROHIBITED"));
   SetPolicy change = w.change(rules);
   EXPECT_EQ(w.core.knows_rules(change).error().code, ErrorCode::not_found);
+  SetPolicy none = change;
+  none.change.rule_set = Hash32{};
+  EXPECT_EQ(w.core.knows_rules(none).error().code, ErrorCode::not_found)
+      << "zero is the empty rule set in Genesis alone";
   w.core.know_rules(rules);
   w.rule_sets.emplace(rules->hash(), rules);
   w.ok(change);
