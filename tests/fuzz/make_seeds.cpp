@@ -9,6 +9,8 @@
 #include "policy/case_files.hpp"
 #include "property/core_driver.hpp"
 #include "property/core_model.hpp"
+#include "provider/record.hpp"
+#include "settlement/outbox_records.hpp"
 #include "transfer/tree.hpp"
 
 #include <fmt/format.h>
@@ -192,6 +194,120 @@ void seal_seeds() {
   put("journal", "snapshot", tagged(5, snapshot.bytes()));
 }
 
+template <class Message>
+Message filled() {
+  Message message;
+  Fill()("", message);
+  return message;
+}
+
+/// What an exchange tells an agent, each kind once, and the agent's own files.
+void agent_seeds() {
+  const std::string lease = hex0x(filled<eip712::Voucher>().lease.view());
+  const json::value signature = to_json(Signature{});
+  job::Job job;
+  job.name = "t";
+  job.run = "true";
+  job.max_seconds = 60;
+  job.outputs = {"model.pt"};
+  job.checkpoint = job::Checkpoint{"/checkpoints", 60, "USR1"};
+  const job::Spec spec{job, "chip=cpu", false, true, json::value{{"end_use", "commercial"}}};
+  const auto tell = [&](const char* type, json::object fields) {
+    fields["type"] = type;
+    put("agent_message", type, tagged(0, as_bytes(json_text(fields))));
+  };
+  tell("welcome", {{"timeMs", 1},
+                   {"leases", json::array{json::object{
+                                  {"lease", lease}, {"state", "running"}, {"logBytes", 7}}}}});
+  tell("match", {{"lease", lease},
+                 {"terms", to_json(filled<eip712::Terms>())},
+                 {"bid", to_json(filled<eip712::Bid>())},
+                 {"bidSignature", signature},
+                 {"spec", job::spec_json(spec)},
+                 {"acceptByMs", 9}});
+  tell("funded", {{"lease", lease},
+                  {"clearance", to_json(filled<eip712::Clearance>())},
+                  {"signature", signature}});
+  tell("log_ok", {{"lease", lease}, {"size", 7}});
+  tell("voucher", {{"voucher", to_json(filled<eip712::Voucher>())}, {"signature", signature}});
+  tell("stop", {{"lease", lease}, {"reason", "buyer_stopped"}});
+  tell("closed", {{"lease", lease},
+                  {"receipt", to_json(filled<eip712::Receipt>())},
+                  {"signature", signature}});
+  tell("policy", {{"ask", lease},
+                  {"order", lease},
+                  {"held", true},
+                  {"rule", "us.x"},
+                  {"head", "end_use"},
+                  {"outcome", "RED_FLAG"},
+                  {"sentence", "Because."},
+                  {"missing", "lists"}});
+  tell("reply", {{"id", 3}, {"acknowledgement", to_json(filled<eip712::Acknowledgement>())}});
+  tell("error",
+       {{"id", 3}, {"code", "conflict"}, {"message", "no"}, {"details", {{"field", "x"}}}});
+  provider::LeaseRecord record;
+  record.job = job;
+  record.ran_most_ms = 5;
+  put("agent_message", "record", tagged(1, as_bytes(provider::encode(record))));
+  const Address identity = filled<eip712::Ask>().provider;
+  Bytes named(as_bytes("mizan-exchange").begin(), as_bytes("mizan-exchange").end());
+  append(named, identity.view());
+  put("agent_message", "exchange",
+      tagged(2, as_bytes(json_text(json::object{{"id", to_json(keccak256(named))},
+                                                {"identity", to_json(identity)},
+                                                {"meter", to_json(identity)},
+                                                {"clearance", to_json(identity)},
+                                                {"feeBps", 200},
+                                                {"voucherIntervalSeconds", 10},
+                                                {"readinessSeconds", 60},
+                                                {"timeMs", 5}}))));
+  put("agent_message", "provider.yaml",
+      tagged(3, as_bytes("exchange: http://127.0.0.1:8080\nkey: ~/.mizan/keys/provider.json\n"
+                         "passphrase_file: /etc/mizan/passphrase\nstate_dir: state\nrate: 0.05\n"
+                         "cores: 8\nmemory_gb: 32\ndisk_gb: 200\ncountry: DE\nmin_lease: 1s\n"
+                         "max_lease: 24h\nimages: {train: /srv/images/train}\n"
+                         "pool: {disks: 2, disk_gb: 1}\nruntime: /usr/sbin/runc\n")));
+}
+
+void settlement_seeds() {
+  using namespace settlement;
+  Writer deposited;
+  deposited.put(uint8_t{2});
+  deposited.put(keccak256("Deposited(address,uint256)"));
+  deposited.raw(AbiTuple().word(Address{}).word(u128{7}).encode());
+  put("settlement", "deposited", tagged(0, deposited.bytes()));
+  put("settlement", "words",
+      tagged(1, AbiTuple().word(Address{}).word(u128{7}).word(Hash32{}).word(u128{1}).encode()));
+  Writer row;
+  const auto add = [&row](const record::Record& one) {
+    const Bytes bytes = encode(one);
+    row.put(static_cast<uint16_t>(bytes.size()));
+    row.raw(bytes);
+  };
+  add(record::Begun{31'337, filled<eip712::Ask>().provider});
+  add(record::Genesis{keccak256("genesis")});
+  add(record::Submitted{"lease-1", {}});
+  add(record::Signed{1, 0, 21'000, {{10, 1}, keccak256("tx")}});
+  add(record::Ended{1, SendState::done, keccak256("tx"), 9, ""});
+  add(record::Forgotten{1});
+  put("settlement", "records", tagged(2, row.bytes()));
+}
+
+void image_seeds() {
+  // Choices: flag, config (u16 length), number of layers, each a tar (u16 length).
+  const std::string config = R"({"User":"job:users","Env":["PATH=/bin","A=b"]})";
+  std::ifstream tar(corpus / "archive/tree.tar", std::ios::binary);
+  const std::string layer{std::istreambuf_iterator<char>(tar), {}};
+  Writer image;
+  image.put(uint8_t{1});
+  image.put(static_cast<uint16_t>(config.size()));
+  image.raw(as_bytes(config));
+  image.put(uint8_t{1});
+  image.put(static_cast<uint16_t>(layer.size()));
+  image.raw(as_bytes(layer));
+  put("image", "one-layer", image.bytes());
+}
+
 void archive_seeds() {
   std::string pattern = (fs::temp_directory_path() / "mizan_seeds_XXXXXX").string();
   const fs::path folder = ::mkdtemp(pattern.data());
@@ -223,5 +339,8 @@ int main(int argc, char** argv) {
   choice_seeds();
   seal_seeds();
   archive_seeds();
+  agent_seeds();
+  settlement_seeds();
+  image_seeds();
   return 0;
 }
