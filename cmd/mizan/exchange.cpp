@@ -101,7 +101,8 @@ void add_exchange(CLI::App& app, Context& context) {
   command.add_option("--listen", options.listen, "IP address and port; port 0 takes any free one");
   command.add_option("--state-dir", options.state_dir, "Keys, journal, logs and artifacts");
   command.add_option("--operator", options.operator_address, "Who grants balances");
-  command.add_option("--fee-bps", options.fee_bps, "Fee in hundredths of a per cent");
+  command.add_option("--fee-bps", options.fee_bps, "Fee in hundredths of a per cent")
+      ->check(CLI::Range(0, 10'000));
   command
       .add_option(
           "--rules", options.rules,

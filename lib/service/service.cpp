@@ -148,6 +148,7 @@ Result<void> Service::Impl::begin() {
   const exchange::Genesis genesis = genesis_of(context.config, context.parts.keys);
   std::optional<Error> refused;
   const auto note = [&refused](const Result<Applied>& applied) {
+    if (refused) return;  // what follows a refused Genesis is refused for its lack
     if (!applied)
       refused = applied.error();
     else if (!applied->outcome.answer)

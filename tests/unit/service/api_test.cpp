@@ -20,6 +20,15 @@ TEST(Api, SaysWhoItIs) {
   EXPECT_THAT(world.get("/v1/metrics").raw, testing::HasSubstr("mizan_commands_total"));
 }
 
+TEST(Api, SaysWhatIsWrongWithItsFirstConfiguration) {
+  World world;
+  world.journal = journal::make_memory_journal(world.keys.exchange_id());
+  world.configure = [](ServiceConfig& config) { config.fee_bps = 10'001; };
+  const auto opened = world.open_service();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().message, testing::HasSubstr("fee_bps"));
+}
+
 TEST(Api, GrantsAndAcknowledges) {
   World world;
   const Answered answer = world.post("/v1/grants", world.grant(world.buyer.address(), 500));
@@ -266,11 +275,9 @@ TEST(Api, KeepsALogAsLongAsItsLeaseWhateverTheMachinesClockSays) {
   World world;  // whose clock is years ahead of that by which its files are dated
   const World::Open agent = world.open_market();
   const LeaseId lease = world.funded_lease(agent);
-  world.say(agent, {{"type", "log"},
-                    {"id", 9},
-                    {"lease", to_json(lease)},
-                    {"offset", 0},
-                    {"data", "aGVsbG8K"}});
+  world.say(
+      agent,
+      {{"type", "log"}, {"id", 9}, {"lease", to_json(lease)}, {"offset", 0}, {"data", "aGVsbG8K"}});
   const std::string path = "/v1/leases/" + hex0x(lease.view());
   world.pass(1'300'000, 2'000);  // the provider is lost, and what is old was swept away twice
   EXPECT_EQ(world.get(path, &world.buyer).body.at("state"), "failed");
