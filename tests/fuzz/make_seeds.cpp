@@ -172,7 +172,7 @@ void choice_seeds() {
   std::mt19937_64 random(1);
   for (const char* target : {"market_book", "ledger"})
     for (int i = 0; i < 6; ++i) {
-      Bytes bytes(static_cast<size_t>(300 + i * 500));
+      Bytes bytes(static_cast<size_t>(200 + i * 250));
       for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
       if (i == 0) bytes[0] = 0;  // market_book: standing bids
       put(target, fmt::format("random-{}", i), bytes);

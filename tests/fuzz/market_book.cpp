@@ -13,7 +13,8 @@ using fuzz::Choices;
 using fuzz::NaiveBook;
 
 constexpr uint64_t kNow = 1'000'000;
-constexpr size_t kMostAsks = 400;
+constexpr size_t kMostAsks = 140;  // more than two blocks
+constexpr size_t kMostSteps = 250;
 constexpr std::array<std::string_view, 5> kChips = {"cpu", "H100 SXM", "B200", "L4", "MI300X"};
 constexpr std::array<std::string_view, 4> kPlaces = {"", "SG", "JP", "DE"};
 
@@ -168,7 +169,7 @@ void step(Choices& in, Both& both, uint64_t& sequence) {
 void bids(Choices& in) {
   BidQueue queue;
   std::vector<std::pair<OrderId, Demand>> all;
-  for (uint64_t sequence = 1; !in.empty() && sequence < 300; ++sequence) {
+  for (uint64_t sequence = 1; !in.empty() && sequence < 150; ++sequence) {
     if (all.empty() || in.pick(4) != 0) {
       all.emplace_back(order(sequence), make_demand(in, sequence));
       queue.add(all.back().first, all.back().second);
@@ -209,6 +210,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Both both;
   uint64_t sequence = 0;
-  while (!in.empty()) step(in, both, sequence);
+  for (size_t count = 0; count < kMostSteps && !in.empty(); ++count) step(in, both, sequence);
   return 0;
 }

@@ -188,7 +188,9 @@ void World::heard_heartbeat(const json::object& message) {
 }
 
 void World::heard_log(const json::object& message) {
-  FakeLease& lease = leases.at(read<LeaseId>(message, "lease"));
+  const auto id = read<LeaseId>(message, "lease");
+  if (!leases.contains(id)) return refuse(message, ErrorCode::not_found, "no such lease");
+  FakeLease& lease = leases.at(id);
   const auto offset = read<uint64_t>(message, "offset");
   const std::string data = *parse_base64(read<std::string>(message, "data"));
   if (offset > lease.log.size()) return refuse(message, ErrorCode::conflict, "a gap");
@@ -203,6 +205,7 @@ void World::heard_close(const json::object& message) {
   EXPECT_TRUE(eip712::check_signer(facts.domain(), close, read<Signature>(message, "signature"),
                                    provider.address())
                   .has_value());
+  if (!leases.contains(close.lease)) return refuse(message, ErrorCode::not_found, "no such lease");
   FakeLease& lease = leases.at(close.lease);
   if (lease.over()) return refuse(message, ErrorCode::conflict, "the lease is not open");
   EXPECT_GE(lease.status.phase, 4) << "closed before its end was told";
