@@ -57,12 +57,47 @@ constexpr std::array<SignalName, 7> kSignals = {{{"USR1", SIGUSR1},
                                                  {"QUIT", SIGQUIT},
                                                  {"CONT", SIGCONT}}};
 
+/// RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF.
+bool is_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<uint8_t>(text[i]);
+    size_t more = 0;
+    uint8_t least = 0x80, most = 0xbf;  // of the second byte
+    if (first < 0x80)
+      more = 0;
+    else if (first >= 0xc2 && first <= 0xdf)
+      more = 1;
+    else if (first >= 0xe0 && first <= 0xef)
+      more = 2;
+    else if (first >= 0xf0 && first <= 0xf4)
+      more = 3;
+    else
+      return false;
+    if (first == 0xe0) least = 0xa0;
+    if (first == 0xed) most = 0x9f;
+    if (first == 0xf0) least = 0x90;
+    if (first == 0xf4) most = 0x8f;
+    if (text.size() - i <= more) return false;
+    for (size_t k = 1; k <= more; ++k, least = 0x80, most = 0xbf)
+      if (const auto byte = static_cast<uint8_t>(text[i + k]); byte < least || byte > most)
+        return false;
+    i += 1 + more;
+  }
+  return true;
+}
+
+/// A spec travels as JSON, which knows no other texts.
+Result<void> check_utf8(const std::string& text, const std::string& field) {
+  if (is_utf8(text)) return {};
+  return bad(field, "is not UTF-8 text; save the file as UTF-8");
+}
+
 Result<void> check_script(const std::string& text, const std::string& field) {
   if (text.size() > kScriptMax)
     return bad(field, "is longer than 60,000 bytes; put it into a file of the workdir",
                ErrorCode::too_large);
   if (text.find('\0') != std::string::npos) return bad(field, "holds a NUL byte");
-  return {};
+  return check_utf8(text, field);
 }
 
 Result<void> check_most(uint64_t value, uint64_t least, uint64_t most, const std::string& field) {
@@ -116,6 +151,7 @@ Result<void> check_path(const std::string& path, const std::string& field) {
   if (path.empty()) return bad(field, "is empty; name a file or folder");
   if (path.size() > kPathMax) return bad(field, "is longer than 1,000 bytes", ErrorCode::too_large);
   if (has_control(path)) return bad(field, "holds a control character");
+  MIZAN_CHECK(check_utf8(path, field));
   const std::vector<std::string> parts = split_path(path);
   if (std::find(parts.begin(), parts.end(), "..") != parts.end())
     return bad(field, "climbs out with \"..\"; give a path inside the workdir or an absolute one");

@@ -64,6 +64,18 @@ TEST(JobFile, HasDefaults) {
   EXPECT_EQ(parse_job_file("run: x", "sp ace")->job.name, "job");
 }
 
+TEST(JobFile, TakesUtf8Alone) {
+  for (const char* good : {"é", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"})
+    EXPECT_TRUE(parse_job_file("run: echo " + std::string(good), "x.yaml")) << good;
+  // A stray byte, Latin-1, an overlong slash, a surrogate, above U+10FFFF, cut short.
+  for (const char* bad : {"\x80", "caf\xe9 x", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
+                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82"}) {
+    const auto file = parse_job_file("#!/bin/sh\necho " + std::string(bad), "x.sh");
+    ASSERT_FALSE(file) << bad;
+    EXPECT_EQ(file.error().message, "run: is not UTF-8 text; save the file as UTF-8");
+  }
+}
+
 struct Bad {
   const char* text;
   ErrorCode code;
