@@ -59,7 +59,7 @@ void Agent::on_close(const Error& why) {
   connecting_ = open_ = welcomed_ = false;
   pending_.clear();
   for (auto& [id, run] : leases_) {
-    run.accept_sent = false;
+    run.accept_sent = run.rejected = false;
     run.log_again_at_ms = 0;
     run.close_again_at_ms = 0;
     if (!run.told) run.told_by = 0;
@@ -242,8 +242,11 @@ LeaseRun* Agent::find(const LeaseId& lease) {
 /// free, and its container makes room before the next one is made (has_room_for).
 uint32_t Agent::free_units() const {
   uint64_t used = 0;
-  for (const auto& [id, run] : leases_)
-    if (run.alive() || run.record.stage < Stage::done) used += run.record.units();
+  for (const auto& [id, run] : leases_) {
+    const bool hands_in_its_log = run.body == Body::exited && !run.log_delivered;
+    if (run.alive() || run.record.stage < Stage::done || hands_in_its_log)
+      used += run.record.units();
+  }
   const uint64_t all = config_.offer.capacity.units;
   return static_cast<uint32_t>(all - std::min(all, used));
 }

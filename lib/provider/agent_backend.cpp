@@ -32,7 +32,8 @@ void Agent::handle(LeaseRun& run, const Prepared& event) {
     notify(run.record.lease, "turned down: " + error.message, true);
     parts_.link.send(reject_message(ask_reply(Pending::Kind::reject, run.record.lease),
                                     run.record.lease, error));
-    set_stage(run, Stage::over);
+    // Closed, or funded where the acceptance was faster: then it is tried once more.
+    run.rejected = true;
   } else if (run.record.stage == Stage::funded) {
     notify(run.record.lease, "the job could not be made ready: " + error.message, true);
     fail_lease(run, "prepare_failed");

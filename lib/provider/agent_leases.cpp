@@ -45,7 +45,7 @@ bool Agent::advance_accepted(LeaseRun& run) {
                                     eip712::sign(domain_, record.terms, parts_.key)));
   }
   // The container is made while the acceptance travels; it starts only once the lease is funded.
-  prepare(run);
+  if (!run.rejected) prepare(run);
   // Only the exchange knows what became of an acceptance that was sent before it, or we, went away.
   if (!run.accept_sent || now_ms() < run.accept_sent_at_ms + kUnfundedMs) return false;
   notify(record.lease, "given up: accepted, but never funded", true);

@@ -250,6 +250,7 @@ void Agent::refused(const Pending& pending, const Error& error) {
       if (error.code == ErrorCode::not_found) set_stage(*run, Stage::over);
       break;
     case Pending::Kind::reject:
+      if (run != nullptr) run->rejected = false;
       break;
   }
 }

@@ -25,6 +25,7 @@ struct LeaseRun {
 
   bool accept_sent = false;      ///< over this connection
   uint64_t accept_sent_at_ms = 0;
+  bool rejected = false;  ///< over this connection: the exchange says what comes of it
   uint64_t log_acked = 0;        ///< stored at the exchange
   uint64_t log_again_at_ms = 0;  ///< a piece is on its way, or the next one waits, until then
   bool log_delivered = false;    ///< the job is over and all of it is stored, or refused for good
