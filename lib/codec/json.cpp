@@ -81,6 +81,8 @@ class Builder {
     if (!allow_fractions_)
       return refuse("a number is a whole one of at most 64 bits; larger amounts are strings",
                     failure);
+    // Infinity has no spelling that could be read again.
+    if (!(number - number == 0)) return refuse("a number is too large", failure);
     stack.push_double(number);
     return true;
   }
@@ -238,7 +240,9 @@ Result<std::string> canonical_json(const json::value& value) {
   return out;
 }
 
-Hash32 text_sha256(std::string_view text) { return sha256(text); }
+Hash32 text_sha256(std::string_view text) {
+  return sha256(text);
+}
 
 Result<Hash32> canonical_json_hash(const json::value& value) {
   MIZAN_TRY(text, canonical_json(value));

@@ -1,6 +1,7 @@
 #include "job/job_file.hpp"
 
 #include "job/script.hpp"
+#include "job/utf8.hpp"
 #include "job/yaml_map.hpp"
 
 #include <boost/json/object.hpp>
@@ -192,6 +193,7 @@ Result<void> read_declaration(const YAML::Node& node, JobFile& file) {
       json::object places;
       for (const auto& [place, ignored] : user.members()) {
         MIZAN_TRY(text, user.text(place));
+        MIZAN_CHECK(on_line(check_utf8(*text, user.field(place)), user.at(place)));
         places[place] = *text;
       }
       if (!file.declaration) file.declaration = json::object{};

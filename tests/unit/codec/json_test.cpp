@@ -45,6 +45,7 @@ TEST(Json, ParsesWithinLimits) {
                           "18446744073709551616", "-9223372036854775809", "\"\\ud800\""})
     EXPECT_EQ(refusal(bad), ErrorCode::invalid_argument) << bad;
   EXPECT_TRUE(parse_json("1.5", {.allow_fractions = true}));
+  EXPECT_FALSE(parse_json("1e400", {.allow_fractions = true})) << "infinity is no number";
   EXPECT_EQ(refusal("[1,2,3]", {.max_bytes = 6}), ErrorCode::too_large);
 }
 

@@ -74,6 +74,9 @@ TEST(JobFile, TakesUtf8Alone) {
     ASSERT_FALSE(file) << bad;
     EXPECT_EQ(file.error().message, "run: is not UTF-8 text; save the file as UTF-8");
   }
+  const auto user = parse_job_file("run: x\ndeclaration: {end_user: {country: D\xcd}}\n", "x.yaml");
+  ASSERT_FALSE(user);
+  EXPECT_EQ(user.error().details.at("field"), "declaration.end_user.country");
 }
 
 struct Bad {
