@@ -56,6 +56,11 @@ Result<u128> units_from(Money money, uint8_t decimals) {
   return money.nano / divide;
 }
 
+u128 whole_units(Money money, uint8_t decimals) {
+  return decimals >= 9 ? money.nano * power_of_ten(decimals - 9U)
+                       : money.nano / power_of_ten(9U - decimals);
+}
+
 std::string format_units(u128 units, uint8_t decimals) {
   const u128 whole = power_of_ten(decimals);
   std::string fraction = mizan::to_string(units % whole);

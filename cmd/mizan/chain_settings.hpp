@@ -26,6 +26,8 @@ Result<void> save_chain(const fs::path& home, const ChainSettings& chain);
 
 /// Nano-USD to the token's base units; what is smaller than a unit is an error, not rounded.
 Result<u128> units_from(Money money, uint8_t decimals);
+/// The same rounded down, as the contract does with what is signed.
+u128 whole_units(Money money, uint8_t decimals);
 /// For people, whole: "$12.345678" even where that is finer than nano-USD.
 std::string format_units(u128 units, uint8_t decimals);
 

@@ -34,6 +34,7 @@ void add_receipt(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_lease(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);
+void add_watch(CLI::App& app, Context& context);
 /// The subcommands of `account` that are about a chain.
 void add_chain_account(CLI::App& account, Context& context);
 
@@ -41,6 +42,6 @@ void add_chain_account(CLI::App& account, Context& context);
 inline constexpr std::initializer_list<AddCommand> kCommands = {
     add_join, add_key,        add_account, add_offers,   add_plan,     add_run,     add_ps,
     add_logs, add_get,        add_stop,    add_receipt,  add_provider, add_journal, add_exchange,
-    add_demo, add_credential, add_policy,  add_contract, add_lease,    add_audit};
+    add_demo, add_credential, add_policy,  add_contract, add_lease,    add_audit,   add_watch};
 
 }  // namespace mizan::cli

@@ -170,7 +170,9 @@ Result<int> show(const Context& context) {
 }
 
 void add_node_options(CLI::App& command, std::string& node, uint64_t& chain_id, uint64_t& depth) {
-  command.add_option("--node", node, "The node's JSON-RPC, http://host:port")->required();
+  command.add_option("--node", node, "The node's JSON-RPC, http://host:port (or MIZAN_NODE)")
+      ->envname("MIZAN_NODE")
+      ->required();
   command.add_option("--chain-id", chain_id, "The chain that it is to serve")->required();
   command.add_option("--depth", depth, "Blocks on top of a block until it counts (2)");
 }

@@ -1,75 +1,14 @@
 // mizan lease: brings a lease's signed messages to the escrow contract.
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/address.hpp"
-#include "mizan/chain_session.hpp"
 #include "mizan/commands.hpp"
-#include "mizan/lease_file.hpp"
+#include "mizan/lease_calls.hpp"
 #include "mizan/print.hpp"
 
 #include <fmt/format.h>
 
 namespace mizan::cli {
 namespace {
-
-namespace escrow = settlement::escrow;
-
-tl::unexpected<Error> lacks(const char* what) {
-  return fail(ErrorCode::invalid_argument, std::string("the file lacks ") + what);
-}
-
-Result<Bytes> open_data(const LeaseFile& file, const Address&) {
-  if (!file.bid || !file.bid_signature) return lacks("the bid and its signature");
-  if (!file.clearance || !file.clearance_signature) return lacks("the clearance and its signature");
-  return escrow::open({file.terms, *file.bid, file.terms_signature, *file.bid_signature},
-                      *file.clearance, *file.clearance_signature);
-}
-
-Result<Bytes> claim_data(const LeaseFile& file, const Address&) {
-  if (!file.voucher || !file.voucher_signature) return lacks("a voucher and its signature");
-  return escrow::claim(file.terms, file.voucher->cumulative, *file.voucher_signature, file.payees);
-}
-
-Result<Bytes> close_data(const LeaseFile& file, const Address& sender) {
-  settlement::CloseItem item{.terms = file.terms, .payees = file.payees};
-  if (file.voucher) {
-    if (!file.voucher_signature) return lacks("the voucher's signature");
-    item.cumulative = file.voucher->cumulative;
-    item.voucher_signature = file.voucher_signature;
-  }
-  if (file.close) {
-    item.min_paid = file.close->min_paid;
-    item.close_signature = file.close_signature;
-  } else if (sender != file.terms.provider) {
-    return lacks("the provider's signed close, and you are not the provider");
-  }
-  return escrow::close(item);
-}
-
-Result<Bytes> request_data(const LeaseFile& file, const Address& sender) {
-  if (file.request_close && file.request_close_signature)
-    return escrow::request_close_for(file.terms, *file.request_close, *file.request_close_signature,
-                                     0);
-  if (sender != file.terms.buyer)
-    return lacks("a request to close that the buyer signed, and you are not the buyer");
-  return escrow::request_close(file.terms);
-}
-
-Result<Bytes> finalize_data(const LeaseFile& file, const Address&) {
-  return escrow::finalize_close(file.terms);
-}
-
-struct OnChain {
-  u128 opened = 0;
-  u128 stop = 0;
-  u128 claimed = 0;
-};
-Result<OnChain> look(ChainReader& reader, const ChainSettings& chain, const LeaseId& lease) {
-  MIZAN_TRY(answer, reader.node().view(chain.contract, escrow::lease_of(lease)));
-  settlement::AbiReader in(answer);
-  const OnChain found{in.number(), in.number(), in.number()};
-  MIZAN_CHECK(in.finish());
-  return found;
-}
 
 Result<int> tell(const Context& context, const ChainSettings& chain, ChainReader& reader,
                  const LeaseId& lease, const settlement::Entry* sent) {
@@ -78,8 +17,8 @@ Result<int> tell(const Context& context, const ChainSettings& chain, ChainReader
   if (context.json) {
     json::object out{{"lease", hex0x(lease.view())},
                      {"state", state},
-                     {"openedAt", static_cast<uint64_t>(found.opened)},
-                     {"stoppedAt", static_cast<uint64_t>(found.stop)},
+                     {"openedAt", found.opened},
+                     {"stoppedAt", found.stop},
                      {"claimed", mizan::to_string(found.claimed)},
                      {"decimals", chain.decimals}};
     if (sent != nullptr) out["transaction"] = hex0x(sent->transaction.view());
@@ -103,11 +42,7 @@ Result<int> send(const Context& context, const fs::path& path, const std::string
   const LeaseId lease = eip712::digest(chain.domain(), file.terms);
   MIZAN_TRY(session, ChainSession::open(context, chain));
   MIZAN_TRY(data, make(file, session->key().address()));
-  // A lease opens, closes and stops once; claims are as many as vouchers.
-  const std::string id =
-      what + "-" + hex(lease.view()) +
-      (what == "claim" ? "-" + mizan::to_string(file.voucher->cumulative) : std::string());
-  MIZAN_TRY(sent, session->send(id, {chain.contract, 0, std::move(data)}));
+  MIZAN_TRY(sent, session->send(send_id(what, lease, file), {chain.contract, 0, std::move(data)}));
   return tell(context, chain, session->reader(), lease, &sent);
 }
 

@@ -55,6 +55,7 @@ Result<LeaseFile> read_lease_file(const fs::path& path, const eip712::Domain& do
   MIZAN_CHECK(take("closeSignature", file.close_signature));
   MIZAN_CHECK(take("requestClose", file.request_close));
   MIZAN_CHECK(take("requestCloseSignature", file.request_close_signature));
+  MIZAN_CHECK(take("stopAt", file.stop_at));
   MIZAN_TRY(payees, in.get<std::vector<settlement::Payee>>("payees"));
   file.payees = payees.value_or(std::vector<settlement::Payee>{});
   const LeaseId lease = eip712::digest(domain, file.terms);

@@ -11,8 +11,9 @@
 namespace mizan::cli {
 
 /// Names are those of the receipt bundle (docs/PROTOCOL.md); beside them "payees"
-/// ([{"to", "bps"}]), where the terms have some, and "requestClose" with "requestCloseSignature",
-/// which the buyer lodged. Other names are passed over.
+/// ([{"to", "bps"}]), where the terms have some; "requestClose" with "requestCloseSignature", which
+/// the buyer lodged, and "stopAt", from when on (seconds since 1970) a watcher is to bring it.
+/// Other names are passed over.
 struct LeaseFile {
   eip712::Terms terms;
   std::optional<Signature> terms_signature;
@@ -26,6 +27,7 @@ struct LeaseFile {
   std::optional<Signature> close_signature;
   std::optional<eip712::RequestClose> request_close;
   std::optional<Signature> request_close_signature;
+  std::optional<uint64_t> stop_at;
   std::vector<settlement::Payee> payees;
 };
 

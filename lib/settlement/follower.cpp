@@ -17,7 +17,9 @@ tl::unexpected<Error> contradiction() {
 Follower::Follower(Node& node, const Address& contract, Place after, const FollowerOptions& options,
                    const std::vector<Place>& places)
     : node_(node), contract_(contract), options_(options), places_(places.begin(), places.end()) {
-  if (places_.empty() || places_.front().number > after.number) places_.push_front(after);
+  const bool whole = places_.size() < options_.most_places;
+  if (whole && (places_.empty() || places_.front().number > after.number))
+    places_.push_front(after);
 }
 
 Result<std::vector<Change>> Follower::poll() {

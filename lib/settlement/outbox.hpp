@@ -53,7 +53,9 @@ struct OutboxOptions {
   uint64_t depth = 2;         ///< blocks on top of a transaction's own before it is over
   uint32_t in_flight = 32;    ///< transactions with a nonce that are not over
   uint64_t stuck_blocks = 3;  ///< without being mined, until it is replaced
-  u128 most_fee = 0;          ///< wei a unit of gas that is ever offered; 0: no limit
+  /// Wei a unit of gas that is ever offered; 0: no limit. A node that lies about fees spends no
+  /// more.
+  u128 most_fee = 500'000'000'000;
 };
 
 /// One key's transactions on one chain; no other program sends with that key. Everything is in

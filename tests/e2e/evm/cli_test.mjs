@@ -2,7 +2,7 @@
 // command line deploys, deposits, opens, claims, closes, stops, withdraws and audits what viem signed.
 //   node cli_test.mjs MIZAN
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -184,6 +184,55 @@ test("what may not open does not, and says why", async () => {
   assert.match(run("lease", "open", other.path).out.error.message, /about another lease, chain or contract/);
   const broke = await leaseFile(14, { bid: { maxRate: 10n ** 9n }, terms: { rate: 10n ** 9n } });
   assert.equal(run("lease", "open", broke.path).code, 1);
+});
+
+test("a watcher brings what parties left with it", async () => {
+  const folder = join(home, "watched");
+  mkdirSync(folder);
+  const put = async (nonce, change) => {
+    const deal = await leaseFile(nonce);
+    must("lease", "open", deal.path);
+    await change(deal);
+    writeFileSync(join(folder, `${nonce}.json`), JSON.stringify(deal.file));
+    return deal;
+  };
+  const voucher = async (deal, cumulative) => {
+    deal.file.voucher = plain("Voucher", { lease: deal.lease, cumulative });
+    deal.file.voucherSignature = await sign(meter, "Voucher", { lease: deal.lease, cumulative });
+  };
+  const stop = async (deal, nonce) => {
+    const request = { lease: deal.lease, nonce, deadline: BigInt(deal.now + 500_000), maxRelayFee: 0n };
+    deal.file.requestClose = plain("RequestClose", request);
+    deal.file.requestCloseSignature = await sign(buyer, "RequestClose", request);
+    deal.file.stopAt = deal.now + 60;
+  };
+  const closes = await put(30, async (deal) => { // the provider is away: its close waits for the end
+    await voucher(deal, 200_000_000n);
+    deal.file.close = plain("Close", { lease: deal.lease, minPaid: 0n });
+    deal.file.closeSignature = await sign(provider, "Close", { lease: deal.lease, minPaid: 0n });
+  });
+  const claims = await put(31, (deal) => voucher(deal, 50_000_000n)); // no close was signed
+  const stops = await put(32, (deal) => stop(deal, 90n)); // the buyer is away
+  writeFileSync(join(folder, "torn.json"), "{");
+  const round = () => {
+    const done = spawnSync(mizan, ["--home", home, "--json", "watch", folder, "--once"], { encoding: "utf8" });
+    const did = done.stdout.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
+    return Object.fromEntries(did.map(({ file, did: what }) => [file, what]));
+  };
+  const pass = async (seconds) => { await client.increaseTime({ seconds }); await client.mine({ blocks: 1 }); };
+  assert.deepEqual(round(), { "torn.json": "waits" });
+  await pass(120);
+  assert.deepEqual(round(), { "32.json": "request-close", "torn.json": "waits" });
+  assert.equal(must("lease", "show", stops.path).state, "stopped");
+  await pass(600);
+  assert.deepEqual(round(), { "30.json": "close", "31.json": "claim", "torn.json": "waits" });
+  assert.equal(must("lease", "show", closes.path).state, "not open");
+  assert.equal(must("lease", "show", claims.path).claimed, "50000");
+  assert.deepEqual(round(), { "torn.json": "waits" }, "nothing twice");
+  await pass(90_000);
+  assert.deepEqual(round(), { "31.json": "finalize", "32.json": "finalize", "torn.json": "waits" });
+  const audit = must("audit");
+  assert.deepEqual([audit.openLeases, audit.escrow, audit.solvent], [0, "0", true]);
 });
 
 test("a node that is away is waited for in words", async () => {

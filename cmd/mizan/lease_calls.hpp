@@ -1,0 +1,29 @@
+// A lease's calls of the contract, from its file; and what the contract says of it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "mizan/chain_session.hpp"
+#include "mizan/lease_file.hpp"
+
+namespace mizan::cli {
+
+/// The data of a call that `sender` sends. An error (invalid_argument) names what the file lacks
+/// for it.
+Result<Bytes> open_data(const LeaseFile& file, const Address& sender);
+Result<Bytes> claim_data(const LeaseFile& file, const Address& sender);
+Result<Bytes> close_data(const LeaseFile& file, const Address& sender);
+Result<Bytes> request_data(const LeaseFile& file, const Address& sender);
+Result<Bytes> finalize_data(const LeaseFile& file, const Address& sender);
+
+/// Under which the outbox knows the call `what` ("open", "claim", ...): a lease opens, closes and
+/// stops once, and each voucher is claimed once.
+std::string send_id(const std::string& what, const LeaseId& lease, const LeaseFile& file);
+
+struct LeaseOnChain {
+  uint64_t opened = 0;  ///< seconds since 1970; 0: it is not open
+  uint64_t stop = 0;    ///< of the buyer's; 0: none
+  u128 claimed = 0;     ///< base units
+};
+Result<LeaseOnChain> look(ChainReader& reader, const ChainSettings& chain, const LeaseId& lease);
+
+}  // namespace mizan::cli
