@@ -33,7 +33,8 @@ Review review_of(const Facts& facts, const Rule& rule, View view) {
   return worst;
 }
 
-// Whether a licence names this deal, for one who accepts no evidence weaker than `least`.
+// Whether a licence names this deal, for one who accepts no evidence weaker than `least`: neither
+// of the licence nor of what it is held against.
 bool covers(const Licence& licence, const Facts& facts, Evidence least) {
   const Case& subject = facts.subject();
   const auto fits = [least](const auto& limit, auto&& holds) {
@@ -41,27 +42,29 @@ bool covers(const Licence& licence, const Facts& facts, Evidence least) {
     return known == Known::not_applicable || (known == Known::known && holds(limit.value));
   };
   if (licence.number.seen(least) != Known::known || licence.number.value.empty()) return false;
+  // What stays where it is has no destination: there the place counts.
   const Fact<Country>& destination = facts.destination();
-  const Country where = destination.is_known() ? destination.value : subject.location.value;
-  const bool where_known = destination.is_known() || subject.location.is_known();
+  const Fact<Country>& where =
+      destination.seen(least) == Known::not_applicable ? subject.location : destination;
+  const auto seen = [least](const auto& fact) { return fact.seen(least) == Known::known; };
   const auto names_party = [&](const std::string& named) {
-    return std::any_of(
-        subject.parties.value.begin(), subject.parties.value.end(), [&](const Party& party) {
-          return (!party.id.empty() && party.id == named) || to_string(party.role) == named;
-        });
+    return seen(subject.parties) &&
+           std::any_of(
+               subject.parties.value.begin(), subject.parties.value.end(), [&](const Party& party) {
+                 return (!party.id.empty() && party.id == named) || to_string(party.role) == named;
+               });
   };
   return fits(licence.expires, [&](Date last) { return subject.date <= last; }) &&
          fits(licence.chip,
               [&](const std::string& chip) {
-                return facts.item().name.is_known() && facts.item().name.value == chip;
+                return seen(facts.item().name) && facts.item().name.value == chip;
               }) &&
          fits(licence.units,
-              [&](uint64_t most) {
-                return facts.units().is_known() && facts.units().value <= most;
-              }) &&
+              [&](uint64_t most) { return seen(facts.units()) && facts.units().value <= most; }) &&
          fits(licence.destination,
               [&](Country country) {
-                return where_known && (where == country || facts.rules().whole(where) == country);
+                return seen(where) &&
+                       (where.value == country || facts.rules().whole(where.value) == country);
               }) &&
          fits(licence.party, names_party);
 }
