@@ -122,6 +122,21 @@ Judgement judge(const policy::RuleSet& rules, const CaseFile& file) {
   return out;
 }
 
+std::map<std::string, Outcome> held_by(const policy::RuleSet& rules, const CaseFile& file,
+                                       const Judgement& judgement) {
+  std::map<std::string, Outcome> out;
+  const auto see = [&out](std::string name, const Weighed& one) {
+    if (one.disposition != Disposition::hold) return;
+    Outcome& worst = out.try_emplace(std::move(name), one.outcome).first->second;
+    worst = std::max(worst, one.outcome);
+  };
+  for (const policy::Finding& finding : judgement.verdict.findings)
+    see(rules.rules()[finding.rule].id, weigh(file, finding.outcome, finding.licence.has_value()));
+  for (const Flag flag : file.flags)
+    see(std::string(rule_name(flag)), weigh(file, Outcome::red_flag, false));
+  return out;
+}
+
 Spoken spoken(const policy::RuleSet& rules, const CaseFile& file, const Judgement& judgement) {
   Spoken out;
   out.outcome = to_string(judgement.outcome);

@@ -40,6 +40,11 @@ struct Judgement {
 /// Pure: the same rule set and case file give the same judgement.
 Judgement judge(const policy::RuleSet& rules, const CaseFile& file);
 
+/// What a person is asked about: the rules, and the exchange's own flags, that keep the case from
+/// passing but do not block it, each with its outcome after the operator's strictness.
+std::map<std::string, policy::Outcome> held_by(const policy::RuleSet& rules, const CaseFile& file,
+                                               const Judgement& judgement);
+
 /// Which rule decided: the worst finding, for both sides. It names no party's facts.
 struct Spoken {
   std::string rule;  ///< "us.sanctions.embargo", "exchange.same_person"; "" where none spoke

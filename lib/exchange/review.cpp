@@ -17,14 +17,20 @@ bool was_approved(const Lease& lease) {
                      [](const OfficerDecision& decision) { return decision.approve; });
 }
 
-/// What an officer approved passes as long as it has not become worse.
-bool still_passes(const Lease& lease, const Judgement& judgement) {
+/// What an officer approved passes as long as no rule asks more than was asked then.
+bool still_passes(const Lease& lease, const RuleSets& known, const policy::RuleSet& rules,
+                  const CaseFile& file, const Judgement& judgement) {
   if (judgement.disposition == Disposition::pass) return true;
   if (judgement.disposition == Disposition::block || !was_approved(lease)) return false;
-  for (const policy::Outcome one :
-       {policy::Outcome::insufficient, policy::Outcome::red_flag, policy::Outcome::licence})
-    if (lease.verdict.outcome == to_string(one)) return judgement.outcome <= one;
-  return false;
+  const auto kept = read_case_file(lease.case_file);
+  const auto then = known.find(lease.verdict.rule_set);
+  if (!kept || then == known.end()) return false;
+  const auto approved = held_by(*then->second, *kept, judge(*then->second, *kept));
+  const auto now = held_by(rules, file, judgement);
+  return std::all_of(now.begin(), now.end(), [&approved](const auto& one) {
+    const auto asked = approved.find(one.first);
+    return asked != approved.end() && one.second <= asked->second;
+  });
 }
 
 bool names_listed(const CaseFile& file, const Address& party) {
@@ -145,7 +151,7 @@ void Exchange::Core::review_one(Lease& lease) {
     }
     return;
   }
-  const bool passes = still_passes(lease, judgement);
+  const bool passes = still_passes(lease, known_rules, *rules, file, judgement);
   if (!lease.funded()) {
     if (!passes) undo(lease, "policy_changed", true);
     return;

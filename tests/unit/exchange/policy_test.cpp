@@ -486,6 +486,21 @@ TEST_F(PolicyTest, WhatWasApprovedPassesUntilItBecomesWorse) {
   EXPECT_EQ(w.core.review().size(), 1u);
 }
 
+TEST_F(PolicyTest, AnApprovalAnswersOnlyTheRulesThatAskedForIt) {
+  const LeaseId id = w.ok(w.decision(held(), true)).leases[0];
+  w.accept(id);
+  auto list = w.listing("licence");
+  list.listing.account = party(kBuyer);
+  w.ok(list);
+  ASSERT_EQ(w.core.review().size(), 1u) << "another red flag than the one that was approved";
+  EXPECT_EQ(w.lease(id).review->outcome, "RED_FLAG");
+  list = w.listing("licence", false);
+  list.listing.account = party(kBuyer);
+  w.ok(list);
+  EXPECT_TRUE(w.core.review().empty());
+  w.check_replay();
+}
+
 TEST_F(PolicyTest, TheSumIsThatOfThePersonAndOfTheGroup) {
   w.join(11, {.person = 1, .group = 1});
   w.join(12, {.person = 1, .group = 2});
