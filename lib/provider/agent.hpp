@@ -144,6 +144,7 @@ class Agent {
   uint64_t voucher_patience_ms(const LeaseRecord& record) const;
   void supervise(LeaseRun& run);
   void begin_stop(LeaseRun& run, const std::string& reason);
+  static uint64_t kill_at_ms(const LeaseRun& run);
   void carry_out_stop(LeaseRun& run);
   void deliver(LeaseRun& run);
   void pump_log(LeaseRun& run);

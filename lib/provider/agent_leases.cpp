@@ -8,6 +8,7 @@ namespace {
 constexpr uint64_t kUnfundedMs = 60'000;  ///< accepted, but nothing more was heard
 constexpr uint64_t kStagingMs = 600'000;  ///< patience with what cannot be fetched now
 constexpr uint64_t kCloseAgainMs = 5'000;
+constexpr uint64_t kStopFreeMs = 10'000;  ///< a job's time to stop in, however short it ran
 constexpr uint64_t kLogAgainMs = 10'000;
 constexpr uint64_t kLogChunk = 256 << 10;
 constexpr uint64_t kOverMs = 600'000;  ///< for the log of a lease that is over, then it is dropped
@@ -145,6 +146,14 @@ void Agent::begin_stop(LeaseRun& run, const std::string& reason) {
   save(run);
 }
 
+/// Nobody pays for the time of stopping: it is the grace, but no more than the job has run, or a
+/// buyer would rent a second and work for ten minutes.
+uint64_t Agent::kill_at_ms(const LeaseRun& run) {
+  const LeaseRecord& record = run.record;
+  const uint64_t ran_ms = record.stop_at_ms - std::min(record.stop_at_ms, run.started_at_ms);
+  return record.stop_at_ms + std::min(record.terms.grace * 1000, std::max(kStopFreeMs, ran_ms));
+}
+
 void Agent::carry_out_stop(LeaseRun& run) {
   const LeaseRecord& record = run.record;
   if (!run.signalled) {
@@ -153,7 +162,7 @@ void Agent::carry_out_stop(LeaseRun& run) {
     const bool own = checkpoint && !checkpoint->signal.empty();
     parts_.backend.signal(record.lease, own ? checkpoint->signal : "TERM", true);
   }
-  if (run.killed || now_ms() < record.stop_at_ms + record.terms.grace * 1000) return;
+  if (run.killed || now_ms() < kill_at_ms(run)) return;
   run.killed = true;
   parts_.backend.kill(record.lease);
 }
@@ -325,7 +334,7 @@ void Agent::wake_for(const LeaseRun& run) {
   at(run.close_again_at_ms);
   at(run.give_up_at_ms);
   if (record.stage == Stage::accepted && run.accept_sent) at(run.accept_sent_at_ms + kUnfundedMs);
-  if (!record.stop_reason.empty()) at(record.stop_at_ms + record.terms.grace * 1000);
+  if (!record.stop_reason.empty()) at(kill_at_ms(run));
   if (record.stage != Stage::funded) return;
   at(record.matched_at_ms + record.terms.seconds * 1000);
   at(std::max(last_taken_ms_, record.funded_at_ms) + record.terms.grace * 1000 + 1);

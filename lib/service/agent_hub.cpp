@@ -36,8 +36,8 @@ struct Incoming {
 class AgentHub::Session final : public net::SocketHandler,
                                 public std::enable_shared_from_this<Session> {
  public:
-  Session(AgentHub& hub, const Address& provider)
-      : hub_(hub), context_(hub.context_), provider_(provider) {}
+  Session(AgentHub& hub, const Address& provider, std::string peer)
+      : hub_(hub), context_(hub.context_), provider_(provider), peer_(std::move(peer)) {}
 
   void on_open(std::shared_ptr<net::Socket> socket) override {
     socket_ = socket;
@@ -207,6 +207,7 @@ class AgentHub::Session final : public net::SocketHandler,
   }
 
   Result<void> submit(const std::optional<uint64_t>& id, exchange::Command command) {
+    MIZAN_CHECK(context_.commands.take(peer_));
     MIZAN_CHECK(context_.verify(command));
     context_.sequencer.submit(std::move(command), std::nullopt,
                               [self = shared_from_this(), id](const Result<Applied>& applied) {
@@ -231,11 +232,13 @@ class AgentHub::Session final : public net::SocketHandler,
   AgentHub& hub_;
   Context& context_;
   const Address provider_;
+  const std::string peer_;
   std::shared_ptr<net::Socket> socket_;  ///< set before the first message
 };
 
-std::shared_ptr<net::SocketHandler> AgentHub::open(const Address& provider) {
-  return std::make_shared<Session>(*this, provider);
+std::shared_ptr<net::SocketHandler> AgentHub::open(const Address& provider,
+                                                   const std::string& peer) {
+  return std::make_shared<Session>(*this, provider, peer);
 }
 
 void AgentHub::send(const Address& provider, const std::string& text) {

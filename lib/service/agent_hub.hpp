@@ -15,7 +15,7 @@ class AgentHub {
 
   /// The handler of the socket of `provider`'s agent, who is authenticated. It takes the place of a
   /// connection that the provider had before.
-  std::shared_ptr<net::SocketHandler> open(const Address& provider);
+  std::shared_ptr<net::SocketHandler> open(const Address& provider, const std::string& peer);
   /// On the sequencer's thread, with the exchange held: tells the agent concerned.
   void tell(const exchange::Event& event, const exchange::Exchange& exchange);
 

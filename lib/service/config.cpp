@@ -23,6 +23,8 @@ const std::vector<std::string_view> kKeys = {"listen",
                                              "snapshot_every",
                                              "prune",
                                              "log_mb",
+                                             "logs_gb",
+                                             "commands_per_second",
                                              "artifact_gb",
                                              "artifact_account_gb",
                                              "artifact_total_gb",
@@ -65,6 +67,11 @@ Result<void> read_sizes(const YamlMap& map, ExchangeConfig& config) {
   ArtifactLimits& artifacts = config.service.artifacts;
   MIZAN_CHECK(
       number(map, "log_mb", 1, kMost, [&](uint64_t n) { config.service.log_bytes_max = n << 20; }));
+  MIZAN_CHECK(number(map, "logs_gb", 1, kMost,
+                     [&](uint64_t n) { config.service.logs_bytes_max = n << 30; }));
+  MIZAN_CHECK(number(map, "commands_per_second", 1, kMost, [&](uint64_t n) {
+    config.service.commands = {static_cast<uint32_t>(10 * n), static_cast<uint32_t>(n)};
+  }));
   MIZAN_CHECK(
       number(map, "artifact_gb", 1, kMost, [&](uint64_t n) { artifacts.each_bytes = n << 30; }));
   MIZAN_CHECK(number(map, "artifact_account_gb", 1, kMost,

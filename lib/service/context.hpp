@@ -28,12 +28,14 @@ struct ServiceConfig {
   /// Issuers (URI -> JWK as canonical JSON) that a new exchange begins with, for a demonstration:
   /// one that accepts such issuers does not start, or take such options, without any.
   std::map<std::string, std::string> development_issuers{};
-  std::filesystem::path status_lists{};  ///< see CredentialDesk
-  RateLimitOptions plans{100, 20};       ///< of an address
-  RateLimitOptions no_matches{50, 5};    ///< bids of an account that matched nothing
-  RateLimitOptions proofs{10, 1};        ///< credentials of an account
-  std::filesystem::path state;           ///< logs/, artifacts/ and rulesets/ stand in it
-  uint64_t log_bytes_max = uint64_t{256} << 20;
+  std::filesystem::path status_lists{};          ///< see CredentialDesk
+  RateLimitOptions commands{2000, 200};          ///< of an address, by HTTP and by agents' messages
+  RateLimitOptions plans{100, 20};               ///< of an address
+  RateLimitOptions no_matches{50, 5};            ///< bids of an account that matched nothing
+  RateLimitOptions proofs{10, 1};                ///< credentials of an account
+  std::filesystem::path state;                   ///< logs/, artifacts/ and rulesets/ stand in it
+  uint64_t log_bytes_max = uint64_t{256} << 20;  ///< of one lease
+  uint64_t logs_bytes_max = uint64_t{16} << 30;  ///< of all
   ArtifactLimits artifacts{};
   SequencerOptions sequencer{};
   size_t max_watchers = 1000;  ///< of offers
@@ -58,10 +60,11 @@ struct Context {
         time(parts.clock, state.unlocked().now()),
         sequencer(parts.journal, state, time, parts.clock, parts.log, config.sequencer),
         authenticator(domain),
-        logs(config.state / "logs", config.log_bytes_max),
+        logs(config.state / "logs", config.log_bytes_max, config.logs_bytes_max),
         artifacts(std::move(artifacts_)),
         rules(std::move(rules_)),
         credentials(hex0x(parts.keys.exchange_id().view()), config.status_lists),
+        commands(parts.clock, config.commands, "orders and messages from this address"),
         plans(parts.clock, config.plans, "plans from this address"),
         no_matches(parts.clock, config.no_matches, "bids of this account that matched nothing"),
         proofs(parts.clock, config.proofs, "credentials of this account") {}
@@ -77,6 +80,7 @@ struct Context {
   const std::unique_ptr<ArtifactStore> artifacts;
   const std::unique_ptr<RuleStore> rules;
   CredentialDesk credentials;
+  RateLimit commands;
   RateLimit plans;
   RateLimit no_matches;
   RateLimit proofs;

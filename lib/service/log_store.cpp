@@ -14,8 +14,14 @@ namespace {
 constexpr size_t kMaxCached = 100'000;
 }
 
-LogStore::LogStore(fs::path folder, uint64_t max_bytes)
-    : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+LogStore::LogStore(fs::path folder, uint64_t max_bytes, uint64_t total_bytes)
+    : folder_(std::move(folder)), max_bytes_(max_bytes), total_bytes_(total_bytes) {
+  std::error_code error;
+  for (const auto& item : fs::directory_iterator(folder_, error)) {
+    const uint64_t size = item.file_size(error);
+    if (!error) total_ += size;
+  }
+}
 
 fs::path LogStore::file(const LeaseId& lease) const {
   return folder_ / (hex(lease.view()) + ".log");
@@ -57,6 +63,14 @@ Result<uint64_t> LogStore::append(const LeaseId& lease, uint64_t offset, std::st
                       {}}
                     .with("field", "data")
                     .with("size", std::to_string(size)));
+  if ((total_ += data.size()) > total_bytes_) {
+    total_ -= data.size();
+    return fail(Error{ErrorCode::limit_exceeded,
+                      "log: the logs of all leases fill what the exchange keeps; send it later",
+                      {}}
+                    .with("field", "data")
+                    .with("size", std::to_string(size)));
+  }
   const fs::path path = file(lease);
   const Descriptor opened(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!opened.open()) return fail(file_error("open", path));
@@ -97,7 +111,7 @@ void LogStore::expire(uint64_t before_seconds, const std::function<bool(const Le
     const auto lease = parse_fixed<LeaseId>(item.path().stem().string());
     if (!lease || static_cast<uint64_t>(info.st_mtim.tv_sec) >= before_seconds || keep(*lease))
       continue;
-    fs::remove(item.path(), error);
+    if (fs::remove(item.path(), error)) total_ -= static_cast<uint64_t>(info.st_size);
     const std::lock_guard lock(mutex_);
     entries_.erase(*lease);
   }

@@ -17,10 +17,12 @@ namespace mizan::service {
 /// Written bytes survive this process at once, the machine after `sync`.
 class LogStore {
  public:
-  LogStore(std::filesystem::path folder, uint64_t max_bytes);
+  /// At most `max_bytes` of a lease and `total_bytes` in all.
+  LogStore(std::filesystem::path folder, uint64_t max_bytes, uint64_t total_bytes);
 
   /// Stores `data` from `offset` on; what is stored already is skipped. The stored size comes back;
-  /// an offset beyond it is `conflict` with details.size, a log over its bound too_large.
+  /// an offset beyond it is `conflict` with details.size, a log over its bound too_large,
+  /// one for which all the others leave no room limit_exceeded.
   Result<uint64_t> append(const LeaseId& lease, uint64_t offset, std::string_view data);
   uint64_t size(const LeaseId& lease) const;
   /// At most `bytes_max` bytes from `offset`; "" at the end and beyond.
@@ -40,6 +42,8 @@ class LogStore {
 
   const std::filesystem::path folder_;
   const uint64_t max_bytes_;
+  const uint64_t total_bytes_;
+  std::atomic<uint64_t> total_ = 0;
   mutable std::mutex mutex_;
   mutable std::map<LeaseId, std::shared_ptr<Entry>> entries_;
 };

@@ -20,7 +20,8 @@ namespace mizan::service {
 ///     passphrase_file: /etc/mizan/passphrase    # mode 0600; made in keys/ if absent
 ///     snapshot_every: 500000        # commands
 ///     prune: false                  # forget the journal below the snapshot
-///     log_mb: 256                   # of one lease
+///     log_mb: 256                   # of one lease; logs_gb: 16 of all
+///     commands_per_second: 200      # of one address; ten seconds of them at once
 ///     artifact_gb: 4                # one artifact; artifact_account_gb and artifact_total_gb too
 ///     max_connections: 20000        # and max_connections_per_address
 ///     verify_threads: 2

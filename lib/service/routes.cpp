@@ -133,7 +133,7 @@ Result<std::shared_ptr<net::SocketHandler>> Routes::upgrade(const net::Request& 
     return watch_.open(std::string(net::header_or_empty(query, "query")));
   if (head.path() == "/v1/agent") {
     MIZAN_TRY(provider, caller(head));
-    return agents_.open(provider);
+    return agents_.open(provider, head.peer);
   }
   if (parts.size() == 4 && parts[1] == "leases" && parts[3] == "stream") {
     auto id = parse_fixed<LeaseId>(parts[2]);

@@ -54,6 +54,8 @@ json::object nothing_more(const Outcome&, const Exchange&) {
 }  // namespace
 
 void Routes::submit(Call call, exchange::Command command, const Address& account, Render render) {
+  if (const auto limited = context_.commands.take(call.request.peer); !limited)
+    return call.refuse(limited.error());
   if (const auto verified = context_.verify(command); !verified)
     return call.refuse(verified.error());
   std::optional<exchange::Idempotency> idempotency;

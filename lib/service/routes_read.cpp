@@ -139,9 +139,8 @@ void Routes::get_account(Call call) {
     if (!address) return bad_field("address", address.error().message);
     if (who != *address && who != context_.config.operator_)
       return fail(ErrorCode::forbidden, "only its owner and the operator may see an account");
-    return context_.state.read([&](const Exchange& core) -> json::value {
-      return account_json(*address, core);
-    });
+    return context_.state.read(
+        [&](const Exchange& core) -> json::value { return account_json(*address, core); });
   }());
 }
 

@@ -67,6 +67,7 @@ TEST(Agent, StopsWithTheJobsOwnSignalAndKillsAfterTheGrace) {
   Running r({.runs_ms = 500'000, .exits_after_ms = 400'000}, [](World& world) {
     world.job.checkpoint = job::Checkpoint{"/checkpoints", 0, "USR1"};
   });
+  r.world.run_for(40'000);
   r.world.stop(r.id);
   r.world.run_for(20'000);
   ASSERT_EQ(r.world.jobs.at(r.id).signals, std::vector<std::string>{"USR1"});
@@ -76,8 +77,19 @@ TEST(Agent, StopsWithTheJobsOwnSignalAndKillsAfterTheGrace) {
   EXPECT_EQ(r.lease().status.exit_code, 137);
 }
 
+/// The time of stopping is not paid: a lease of seconds must not buy minutes of it.
+TEST(Agent, AShortJobHasAShortTimeToStopIn) {
+  Running r({.runs_ms = 500'000, .exits_after_ms = 400'000});
+  r.world.stop(r.id);
+  r.world.run_for(9'000);
+  EXPECT_FALSE(r.world.jobs.at(r.id).killed);
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 3'000));
+  EXPECT_EQ(r.lease().status.exit_code, 137);
+}
+
 TEST(Agent, AStopIsNotForgottenWithTheAgent) {
   Running r({.runs_ms = 500'000, .exits_after_ms = 400'000});
+  r.world.run_for(40'000);
   r.world.stop(r.id);
   r.world.run_for(10'000);
   const uint64_t before = r.world.time_ms;

@@ -87,6 +87,22 @@ TEST(Hostile, ForgedAndReplayedOrdersAreRefused) {
   EXPECT_EQ(world.get("/v1/leases", &world.buyer).body.at("leases").as_array().size(), 1U);
 }
 
+TEST(Hostile, AnAddressCannotFloodTheJournal) {
+  World world([](ServiceConfig& config) { config.commands = {4, 1}; });
+  auto agent = world.open_market();  // some of the four are spent on it
+  const auto beat = [&] {
+    world.say(agent, world.heartbeat(1, {}));
+    return std::exchange(agent.socket->messages, {});
+  };
+  for (int i = 0; i < 4; ++i) (void)beat();
+  const uint64_t before = last_sequence(world);
+  ASSERT_FALSE(beat().empty()) << "the agent is told";
+  EXPECT_EQ(world.post("/v1/bids", world.bid_body(world.bid())).status, 429U);
+  EXPECT_EQ(last_sequence(world), before);
+  world.pass(3000);
+  EXPECT_EQ(world.post("/v1/bids", world.bid_body(world.bid())).status, 200U);
+}
+
 /// Whatever carries a signature is refused before the journal if it is somebody else's.
 TEST(Hostile, NoForgedCommandReachesTheJournal) {
   World world;

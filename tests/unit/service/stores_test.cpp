@@ -16,7 +16,7 @@ TEST(LogStore, FindsItsSizeAgain) {
   const TemporaryFolder folder;
   const LeaseId lease{{1}};
   {
-    LogStore logs(folder.path, 100);
+    LogStore logs(folder.path, 100, 1000);
     EXPECT_EQ(logs.append(lease, 0, "abc").value(), 3U);
     EXPECT_EQ(logs.append(lease, 1, "bcde").value(), 5U);
     EXPECT_EQ(logs.append(lease, 0, "ab").value(), 5U);
@@ -25,11 +25,13 @@ TEST(LogStore, FindsItsSizeAgain) {
     EXPECT_TRUE(logs.sync(lease));
     EXPECT_TRUE(logs.sync(LeaseId{{2}}));
   }
-  LogStore logs(folder.path, 100);
+  LogStore logs(folder.path, 100, 6);
   EXPECT_EQ(logs.size(lease), 5U);
   EXPECT_EQ(logs.read(lease, 1, 3).value(), "bcd");
   EXPECT_EQ(logs.read(lease, 5, 3).value(), "");
   EXPECT_EQ(logs.read(LeaseId{{2}}, 0, 3).value(), "");
+  EXPECT_EQ(logs.append(LeaseId{{2}}, 0, "xy").error().code, ErrorCode::limit_exceeded);
+  EXPECT_TRUE(logs.append(LeaseId{{2}}, 0, "x"));
   const auto none = [](const LeaseId&) { return false; };
   logs.expire(1, none);
   logs.expire(UINT32_MAX, [&](const LeaseId& id) { return id == lease; });
@@ -37,6 +39,7 @@ TEST(LogStore, FindsItsSizeAgain) {
   logs.expire(UINT32_MAX, none);
   EXPECT_FALSE(fs::exists(logs.file(lease)));
   EXPECT_EQ(logs.size(lease), 0U);
+  EXPECT_TRUE(logs.append(LeaseId{{2}}, 0, "123456")) << "there is room again";
 }
 
 class ArtifactStoreTest : public testing::Test {
