@@ -178,6 +178,11 @@ Result<DemoMarket> DemoMarket::start(const Context& context, const DemoOptions& 
 }
 
 Result<void> DemoMarket::stop() {
+  // An agent that ends leaves what it has not removed to its next life, which here does not come.
+  std::error_code error;
+  const fs::path jobs = home("provider") / "state" / "jobs" / "jobs";
+  for (int tries = 0; provider_ && tries < 300 && !fs::is_empty(jobs, error) && !error; ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const int provider = provider_ ? provider_->end() : 0;
   const int exchange = exchange_ ? exchange_->end() : 0;
   if (provider == 0 && exchange == 0) return {};

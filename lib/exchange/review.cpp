@@ -148,6 +148,9 @@ void Exchange::Core::review_one(Lease& lease) {
       const OrderId order = lease.order;
       undo(lease, "policy_blocked", false);
       end_bid(order, BidChange::cancelled);
+    } else if (was_approved(lease) && !still_passes(lease, known_rules, *rules, file, judgement)) {
+      lease.decisions.clear();  // the first of two officers was asked something else
+      set_verdict(lease, file, judgement);
     }
     return;
   }

@@ -151,6 +151,7 @@ Result<std::shared_ptr<net::SocketHandler>> Routes::upgrade(const net::Request& 
       if (lease == nullptr) return fail(ErrorCode::not_found, "there is no such lease");
       return may_see(*lease, who);
     }));
+    MIZAN_CHECK(relays_for(who, false));
     return streams_.open(*id, offset);
   }
   return fail(ErrorCode::not_found, "there is no such WebSocket");

@@ -81,8 +81,12 @@ class Routes {
   Result<void> may_see(const exchange::Lease& lease, const Address& who) const;
   /// f(lease) under the lock, for the lease that the path names and a caller who may see it.
   Result<json::value> with_lease(
-      const Call& call, const std::function<Result<json::value>(const exchange::Lease&)>& f);
+      const Call& call, const std::function<Result<json::value>(const exchange::Lease&)>& f,
+      bool relays = false);
   Result<net::BodyPlan> plan_artifact(const net::Request& head, const std::string& name);
+  /// policy_blocked for a frozen party: its job's outputs and log wait until it is not listed any
+  /// more. It may still send (`sends`) what it owes to a buyer who is not.
+  Result<void> relays_for(const Address& who, bool sends) const;
   bool may_read_artifact(const Hash32& name, const Address& who) const;
 
   /// The leases that `f` picks, as it shows each: for officers.

@@ -79,6 +79,7 @@ Result<net::BodyPlan> Routes::plan_artifact(const net::Request& head, const std:
   if (!hash) return bad_field("sha256", "is the SHA-256 of the body in hex");
   MIZAN_TRY(who, caller(head));
   if (!head.content_length) return bad_field("Content-Length", "is needed to store an artifact");
+  MIZAN_CHECK(relays_for(who, true));
   const bool known = context_.state.read([&](const Exchange& core) {
     return core.account(who).balance.nano != 0 || !core.leases_of(who).empty();
   });
@@ -103,6 +104,17 @@ void Routes::put_artifact(Call call) {
   call.respond(std::move(response));
 }
 
+Result<void> Routes::relays_for(const Address& who, bool sends) const {
+  return context_.state.read([&](const Exchange& core) -> Result<void> {
+    if (!core.is_frozen(who)) return {};
+    if (sends)
+      for (const Lease* lease : core.live_leases_of(who))
+        if (!core.is_frozen(lease->terms.buyer)) return {};
+    return fail(ErrorCode::policy_blocked,
+                "the account is frozen, since a party to it is listed: nothing is relayed for it");
+  });
+}
+
 bool Routes::may_read_artifact(const Hash32& name, const Address& who) const {
   if (context_.artifacts->uploaded_by(name, who)) return true;
   return context_.state.read([&](const Exchange& core) {
@@ -115,6 +127,7 @@ bool Routes::may_read_artifact(const Hash32& name, const Address& who) const {
 void Routes::get_artifact(Call call) {
   const auto who = caller(call.request);
   if (!who) return call.refuse(who.error());
+  if (const auto relays = relays_for(*who, false); !relays) return call.refuse(relays.error());
   const auto name = parse_fixed<Hash32>(call.path[0]);
   // Whether it exists is not for everybody to know.
   if (!name || !may_read_artifact(*name, *who)) return call.refuse(no_such_artifact());

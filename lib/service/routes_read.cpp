@@ -176,8 +176,10 @@ void Routes::get_leases(Call call) {
 }
 
 Result<json::value> Routes::with_lease(const Call& call,
-                                       const std::function<Result<json::value>(const Lease&)>& f) {
+                                       const std::function<Result<json::value>(const Lease&)>& f,
+                                       bool relays) {
   MIZAN_TRY(who, caller(call.request));
+  if (relays) MIZAN_CHECK(relays_for(who, false));
   const auto id = parse_fixed<LeaseId>(call.path[0]);
   return context_.state.read([&](const Exchange& core) -> Result<json::value> {
     const Lease* lease = id ? core.find_lease(*id) : nullptr;
@@ -207,10 +209,13 @@ void Routes::get_receipt(Call call) {
 
 void Routes::get_logs(Call call) {
   LeaseId id;
-  const auto found = with_lease(call, [&](const Lease& lease) -> Result<json::value> {
-    id = lease.id;
-    return json::value(nullptr);
-  });
+  const auto found = with_lease(
+      call,
+      [&](const Lease& lease) -> Result<json::value> {
+        id = lease.id;
+        return json::value(nullptr);
+      },
+      true);
   if (!found) return call.refuse(found.error());
   const auto offset = number_of(call.query, "offset", 0);
   if (!offset) return call.refuse(offset.error());

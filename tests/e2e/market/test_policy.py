@@ -214,10 +214,10 @@ class Policy(unittest.TestCase):
         client.wait()
         lease = market.lease_of("shipper")
         self.assertEqual((lease["state"], lease["reason"]), ("settled", "listed"), client.said())
-        self.assertEqual((market.folder / "listed-out" / "checkpoints" / "last").read_text()
-                         if (market.folder / "listed-out" / "checkpoints" / "last").exists()
-                         else "".join(path.read_text() for path
-                                      in (market.folder / "listed-out").rglob("last")), "saved\n")
+        # The checkpoint is kept, but nothing is relayed for a listed party.
+        self.assertEqual(list((market.folder / "listed-out").rglob("last")), [])
+        for words in (("get", "doomed", "--to", "late"), ("logs", "doomed")):
+            self.assertEqual(market.refused("shipper", *words)["code"], "policy_blocked", words)
         for words in (("run", "-y", *INFERENCE, "--", "true"),
                       ("run", "-y", "--hold", *INFERENCE, "--", "true")):
             error = market.refused("shipper", *words)
@@ -226,6 +226,9 @@ class Policy(unittest.TestCase):
         self.assertEqual(balance["escrowed"], 0)
         market.mizan("operator", "policy", "list-party", "--account", market.addresses["shipper"],
                      "--list", "SDN", "--effect", "block", "--off")
+        market.mizan("shipper", "get", "doomed", "--to", "late")
+        self.assertEqual([path.read_text() for path in (market.folder / "late").rglob("last")],
+                         ["saved\n"])
         self.assertEqual(market.mizan("shipper", "run", "-y", *INFERENCE, "--", "true").returncode, 0)
 
     def test_7a_stricter_never_milder(self):
