@@ -5,9 +5,11 @@
 #include "job/yaml_map.hpp"
 
 #include <boost/json/object.hpp>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 namespace mizan::job {
 namespace {
@@ -280,17 +282,47 @@ std::string name_of_file(std::string_view file_name) {
   return check_name(name, "name") ? name : "job";
 }
 
+namespace {
+
+/// Takes no notice of what it is told.
+class Unheard final : public YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// Not LoadAll: yaml-cpp 0.7 finds documents without end in some texts, "," for one.
+int documents_up_to_two(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  YAML::Parser parser(in);
+  Unheard nobody;
+  int count = 0;
+  while (count < 2 && parser.HandleNextDocument(nobody)) ++count;
+  return count;
+}
+
+}  // namespace
+
 Result<JobFile> parse_job_file(std::string_view text, std::string_view file_name) {
   if (text.size() > kJobFileMax)
     return fail(ErrorCode::too_large, "the job file is longer than 256 KiB");
   if (text.starts_with("#!")) return parse_script(text, file_name);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1)
+    const int documents = documents_up_to_two(text);
+    if (documents != 1)
       return fail(ErrorCode::invalid_argument,
-                  documents.empty() ? "the job file is empty; it needs at least \"run: ...\""
-                                    : "the job file holds more than one document; keep one");
-    return read_document(documents[0], file_name);
+                  documents == 0 ? "the job file is empty; it needs at least \"run: ...\""
+                                 : "the job file holds more than one document; keep one");
+    return read_document(YAML::Load(std::string(text)), file_name);
   } catch (const YAML::Exception& error) {
     const std::string line = std::to_string(error.mark.line + 1);
     return fail(Error{ErrorCode::invalid_argument,

@@ -1,5 +1,7 @@
 #include "net/http.hpp"
 
+#include "base/utf8.hpp"
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -91,10 +93,12 @@ unsigned http_status(ErrorCode code) {
 }
 
 std::string error_json(const Error& error) {
+  // What is named in them may have come from a path or a query, as any bytes.
   boost::json::object details;
-  for (const auto& [key, value] : error.details) details[key] = value;
+  for (const auto& [key, value] : error.details)
+    details[printable_utf8(key)] = printable_utf8(value);
   return boost::json::serialize(boost::json::object{{"code", std::string(to_string(error.code))},
-                                                    {"message", error.message},
+                                                    {"message", printable_utf8(error.message)},
                                                     {"details", std::move(details)}});
 }
 

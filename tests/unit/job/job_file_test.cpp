@@ -79,6 +79,18 @@ TEST(JobFile, TakesUtf8Alone) {
   EXPECT_EQ(user.error().details.at("field"), "declaration.end_user.country");
 }
 
+TEST(JobFile, HoldsOneDocument) {
+  // yaml-cpp's LoadAll would never end with the last two.
+  for (const char* text :
+       {"run: x\n---\nrun: y\n", ",", ",\n  end_user: {countr: -1\nde {e: c}}"}) {
+    const auto file = parse_job_file(text, "x.yaml");
+    ASSERT_FALSE(file) << text;
+    EXPECT_EQ(file.error().code, ErrorCode::invalid_argument);
+  }
+  EXPECT_EQ(parse_job_file("", "x.yaml").error().message,
+            "the job file is empty; it needs at least \"run: ...\"");
+}
+
 struct Bad {
   const char* text;
   ErrorCode code;

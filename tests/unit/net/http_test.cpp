@@ -49,6 +49,10 @@ TEST(Http, ErrorsSurviveTheWire) {
   EXPECT_EQ(back.details.at("field"), "bid.maxTotal");
   EXPECT_EQ(back.details.at("status"), "402");
   EXPECT_EQ(parse_error(502, "<html>").code, ErrorCode::internal);
+  const Error bytes{ErrorCode::not_found, "no \xff here", {{"f\x80", "\xe2\x82"}}};
+  const Error readable = parse_error(404, error_json(bytes));
+  EXPECT_EQ(readable.message, "no ? here") << "an answer is JSON, whatever was asked";
+  EXPECT_EQ(readable.details.at("f?"), "??");
 }
 
 TEST(Http, EveryCodeHasAStatusAndASpelling) {
