@@ -38,6 +38,14 @@ Result<int> tell(const Context& context, const ChainSettings& chain, ChainReader
   return kExitDone;
 }
 
+Result<int> tell_sent(const Context& context, const ChainSettings& chain, ChainSession& session,
+                      const std::string& done) {
+  MIZAN_TRY(code, tell(context, chain, session.reader(), session.key().address(), done));
+  std::fflush(stdout);
+  MIZAN_CHECK(session.told());
+  return code;
+}
+
 Result<int> show(const Context& context) {
   MIZAN_TRY(chain, load_chain(context.home));
   MIZAN_TRY(entry, choose_key(context));
@@ -54,8 +62,8 @@ Result<int> mint(const Context& context, const std::string& usd) {
     return fail(ErrorCode::forbidden, "only the test token of a development chain can be made");
   MIZAN_TRY(session, ChainSession::open(context, chain));
   const Address own = session->key().address();
-  MIZAN_TRY(made, session->send("", {chain.token, 0, token::mint(own, units)}));
-  return tell(context, chain, session->reader(), own, "made " + format_usd(amount));
+  MIZAN_CHECK(session->send("", {chain.token, 0, token::mint(own, units)}));
+  return tell_sent(context, chain, *session, "made " + format_usd(amount));
 }
 
 Result<int> deposit(const Context& context, const std::string& usd) {
@@ -72,9 +80,9 @@ Result<int> deposit(const Context& context, const std::string& usd) {
                             format_units(outside, chain.decimals)));
   MIZAN_TRY(allowed, session->reader().number(chain.token, token::allowance(own, chain.contract)));
   if (allowed < units)
-    MIZAN_CHECK(session->send("", {chain.token, 0, token::approve(chain.contract, units)}));
+    MIZAN_CHECK(session->send_again({chain.token, 0, token::approve(chain.contract, units)}));
   MIZAN_CHECK(session->send("", {chain.contract, 0, escrow::deposit(units)}));
-  return tell(context, chain, session->reader(), own, "deposited " + format_usd(amount));
+  return tell_sent(context, chain, *session, "deposited " + format_usd(amount));
 }
 
 Result<int> withdraw(const Context& context, const std::string& usd, const std::string& to) {
@@ -85,7 +93,7 @@ Result<int> withdraw(const Context& context, const std::string& usd, const std::
   const Address own = session->key().address();
   MIZAN_TRY(receiver, to.empty() ? Result<Address>(own) : parse_address(to));
   MIZAN_CHECK(session->send("", {chain.contract, 0, escrow::withdraw(units, receiver)}));
-  return tell(context, chain, session->reader(), own, "withdrew " + format_usd(amount));
+  return tell_sent(context, chain, *session, "withdrew " + format_usd(amount));
 }
 
 }  // namespace

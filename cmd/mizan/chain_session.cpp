@@ -63,25 +63,42 @@ Result<std::unique_ptr<ChainSession>> ChainSession::open(const Context& context,
   return session;
 }
 
-/// A call that an earlier command left under way is gone on with, not made twice.
 std::string ChainSession::id_for(const settlement::Call& call) const {
   for (const settlement::Entry* entry : outbox_->entries())
-    if (!entry->ended() && entry->call == call) return entry->id;
+    if (entry->call == call && entry->id.starts_with(kOnce)) return entry->id;
   return std::string(kOnce) + hex(random_bytes(16));
 }
 
 Result<settlement::Entry> ChainSession::send(std::string id, settlement::Call call) {
   if (id.empty()) id = id_for(call);
   MIZAN_CHECK(outbox_->submit(id, std::move(call)));
+  MIZAN_TRY(entry, finish(id));
+  if (id.starts_with(kOnce)) untold_.push_back(id);
+  return entry;
+}
+
+Result<settlement::Entry> ChainSession::send_again(settlement::Call call) {
+  const std::string id = "again-" + hex(random_bytes(16));
+  MIZAN_CHECK(outbox_->submit(id, std::move(call)));
+  MIZAN_TRY(entry, finish(id));
+  MIZAN_CHECK(outbox_->forget(id));
+  return entry;
+}
+
+Result<void> ChainSession::told() {
+  for (const std::string& id : untold_) MIZAN_CHECK(outbox_->forget(id));
+  untold_.clear();
+  return {};
+}
+
+Result<settlement::Entry> ChainSession::finish(const std::string& id) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     const auto round = outbox_->step();
     const settlement::Entry entry = *outbox_->find(id);
+    if (entry.state == settlement::SendState::done) return entry;
     if (entry.ended()) {
-      const bool done = entry.state == settlement::SendState::done;
-      // One with a name stays, so that it is not done again; what failed may be tried anew.
-      if (!done || id.starts_with(kOnce)) MIZAN_CHECK(outbox_->forget(id));
-      if (done) return entry;
+      MIZAN_CHECK(outbox_->forget(id));  // what failed may be tried anew
       return fail(ErrorCode::conflict, entry.reason);
     }
     const bool hopeless = !round && round.error().code == ErrorCode::conflict;

@@ -37,23 +37,30 @@ class ChainSession {
   ChainReader& reader() { return reader_; }
   const SecretKey& key() const { return key_; }
 
-  /// Sends the call and waits until it is over. The same id is sent once, ever; "" is a new one,
-  /// or one with this very call that an earlier command left under way.
-  /// What the contract refuses is an error with its reason; unavailable: it is not over within
-  /// five minutes, and goes on with the next command.
+  /// Sends the call and waits until it is over. The same id is sent once, ever. "" is a new one, or
+  /// one with this very call that an earlier command left: under way, or done and untold. What the
+  /// contract refuses is an error with its reason; unavailable: it is not over within five minutes,
+  /// and goes on with the same command.
   Result<settlement::Entry> send(std::string id, settlement::Call call);
+  /// The same for a call that may be made twice, such as an approval.
+  Result<settlement::Entry> send_again(settlement::Call call);
+  /// The user knows what was sent without an id: the same call is a new one from now on. Killed
+  /// before that, a command that is run again does not do it twice.
+  Result<void> told();
 
  private:
   ChainSession(FileLock lock, ChainReader reader, SecretKey key)
       : lock_(std::move(lock)), reader_(std::move(reader)), key_(std::move(key)) {}
 
   std::string id_for(const settlement::Call& call) const;
+  Result<settlement::Entry> finish(const std::string& id);
 
   FileLock lock_;
   ChainReader reader_;
   SecretKey key_;
   std::unique_ptr<journal::Journal> journal_;
   std::optional<settlement::Outbox> outbox_;
+  std::vector<std::string> untold_;
 };
 
 }  // namespace mizan::cli

@@ -120,6 +120,7 @@ Result<int> deploy(const Context& context, const DeployOptions& options) {
   MIZAN_CHECK(learn(session->reader(), chain));
   MIZAN_CHECK(save_chain(context.home, chain));
   tell(context, chain);
+  MIZAN_CHECK(session->told());
   return kExitDone;
 }
 

@@ -2,7 +2,7 @@
 // command line deploys, deposits, opens, claims, closes, stops, withdraws and audits what viem signed.
 //   node cli_test.mjs MIZAN
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -18,24 +18,24 @@ const { foundry } = load("viem/chains");
 const mizan = process.env.MIZAN_BIN;
 const { types } = JSON.parse(readFileSync(join(root, "protocol/eip712.json"), "utf8"));
 
-function startAnvil() {
+const home = mkdtempSync(join(tmpdir(), "mizan-chain-"));
+
+// What it says goes to a file: a pipe that nobody reads while a command runs would stop it.
+async function startAnvil() {
   const binary = join(root, "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
-  const child = spawn(binary, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const log = join(home, "anvil.log");
+  const child = spawn(binary, ["--port", "0"], { stdio: ["ignore", openSync(log, "w"), "inherit"] });
   process.on("exit", () => child.kill("SIGKILL"));
-  return new Promise((resolve, reject) => {
-    let said = "";
-    child.stdout.on("data", (data) => {
-      said = (said + data).slice(-65536);
-      const found = said.match(/Listening on (\S+)/);
-      if (found) resolve({ url: `http://${found[1]}`, child });
-    });
-    child.on("exit", () => reject(new Error(`anvil ended:\n${said}`)));
-  });
+  for (let waited = 0; waited < 30_000; waited += 20) {
+    const found = readFileSync(log, "utf8").match(/Listening on (\S+)\n/);
+    if (found) return { url: `http://${found[1]}`, child };
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`anvil does not listen:\n${readFileSync(log, "utf8")}`);
 }
 
 const { url, child } = await startAnvil();
 const client = createTestClient({ mode: "anvil", chain: foundry, transport: http(url) }).extend(publicActions);
-const home = mkdtempSync(join(tmpdir(), "mizan-chain-"));
 const passphrase = join(home, "passphrase");
 writeFileSync(passphrase, "a passphrase of a test\n", { mode: 0o600 });
 test.after(() => { run("key", "lock"); child.kill("SIGKILL"); rmSync(home, { recursive: true }); });
@@ -233,6 +233,23 @@ test("a watcher brings what parties left with it", async () => {
   assert.deepEqual(round(), { "31.json": "finalize", "32.json": "finalize", "torn.json": "waits" });
   const audit = must("audit");
   assert.deepEqual([audit.openLeases, audit.escrow, audit.solvent], [0, "0", true]);
+});
+
+test("killed at any moment and run again, a command pays once", async () => {
+  const before = must("audit");
+  let told = 0, unsure = 0; // unsure: killed between its answer and its end, it may be told again
+  for (let i = 0; i < 8; ++i) {
+    // Until one of them ends well; what was killed before may have been sent, or done, already.
+    for (let delay = 5 + 17 * i; ; delay += 40) {
+      const done = spawnSync(mizan, ["--home", home, "--json", "account", "withdraw", "0.01"],
+        { encoding: "utf8", timeout: delay, killSignal: "SIGKILL" });
+      if (done.status === 0) break;
+      if (done.stdout.includes('"balance"')) ++unsure;
+    }
+    ++told;
+  }
+  const paid = (Number(must("audit").withdrawn) - Number(before.withdrawn)) / 10_000;
+  assert.ok(paid >= told && paid <= told + unsure, `${paid} paid, ${told} told, ${unsure} told twice perhaps`);
 });
 
 test("a node that is away is waited for in words", async () => {
