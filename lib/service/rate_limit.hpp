@@ -26,7 +26,7 @@ class RateLimit {
   Result<void> check(const std::string& key);
   /// Takes one; what is not there is not owed.
   void charge(const std::string& key);
-  /// check, then charge.
+  /// check and charge, in one step.
   Result<void> take(const std::string& key);
 
  private:
@@ -34,6 +34,8 @@ class RateLimit {
   /// What the key has, in thousandths.
   uint64_t left(const std::string& key, uint64_t now) const;
   void forget(uint64_t now);
+  Result<void> look(const std::string& key, uint64_t now) const;
+  void spend(const std::string& key, uint64_t now);
 
   struct Bucket {
     uint64_t left = 0;
