@@ -92,14 +92,18 @@ unsigned http_status(ErrorCode code) {
   }
 }
 
-std::string error_json(const Error& error) {
+boost::json::object error_object(const Error& error) {
   // What is named in them may have come from a path or a query, as any bytes.
   boost::json::object details;
   for (const auto& [key, value] : error.details)
     details[printable_utf8(key)] = printable_utf8(value);
-  return boost::json::serialize(boost::json::object{{"code", std::string(to_string(error.code))},
-                                                    {"message", printable_utf8(error.message)},
-                                                    {"details", std::move(details)}});
+  return {{"code", std::string(to_string(error.code))},
+          {"message", printable_utf8(error.message)},
+          {"details", std::move(details)}};
+}
+
+std::string error_json(const Error& error) {
+  return boost::json::serialize(error_object(error));
 }
 
 Response error_response(const Error& error) {

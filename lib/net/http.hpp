@@ -4,6 +4,8 @@
 
 #include "base/bytes.hpp"
 
+#include <boost/json/fwd.hpp>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -67,7 +69,10 @@ struct Response {
 
 /// The HTTP status of a failure, as docs/PROTOCOL.md gives it.
 unsigned http_status(ErrorCode code);
-/// {"code", "message", "details"}: the body of every failure.
+/// {"code", "message", "details"}: what every failure is told as. Bytes that are no UTF-8 are shown
+/// as '?'.
+boost::json::object error_object(const Error& error);
+/// The same as text: the body of a failure.
 std::string error_json(const Error& error);
 Response error_response(const Error& error);
 /// Reads such a body back; another body becomes `internal` with the status in its details.

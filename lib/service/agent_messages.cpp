@@ -74,13 +74,9 @@ std::string log_ok_message(const LeaseId& lease, uint64_t size) {
 }
 
 std::string error_message(const std::optional<uint64_t>& id, const Error& error) {
-  json::object details;
-  for (const auto& [key, value] : error.details) details[key] = value;
-  json::object out{{"type", "error"}};
+  json::object out = net::error_object(error);
+  out["type"] = "error";
   if (id) out["id"] = *id;
-  out["code"] = std::string(to_string(error.code));
-  out["message"] = error.message;
-  out["details"] = std::move(details);
   return json_text(out);
 }
 

@@ -2,6 +2,7 @@
 #include "codec/json_fields.hpp"
 #include "policy/words.hpp"
 #include "service/credentials.hpp"
+#include "service/wire.hpp"
 
 #include <fmt/format.h>
 
@@ -163,10 +164,6 @@ json::value id_json(const Hash32& id) {
   return id.is_zero() ? json::value(nullptr) : to_json(id);
 }
 
-json::value word_json(std::string_view word) {
-  return to_json(std::string(word));
-}
-
 }  // namespace
 
 Result<exchange::PartyFacts> party_facts(const credential::Presentation& presentation) {
@@ -203,7 +200,7 @@ json::object facts_json(const Address& account, const exchange::PartyFacts& fact
     json::array entries;
     for (const policy::ListMatch& match : facts.lists.value)
       entries.push_back(
-          json::object{{"id", to_json(match.id)}, {"effect", word_json(to_string(match.effect))}});
+          json::object{{"id", to_json(match.id)}, {"effect", text_json(to_string(match.effect))}});
     lists = std::move(entries);
   }
   json::value owners(nullptr);
@@ -211,7 +208,7 @@ json::object facts_json(const Address& account, const exchange::PartyFacts& fact
     json::array entries;
     for (const policy::ListedOwner& owner : facts.listed_owners.value)
       entries.push_back(json::object{{"share", to_string(owner.share.value)},
-                                     {"effect", word_json(to_string(owner.effect))}});
+                                     {"effect", text_json(to_string(owner.effect))}});
     owners = std::move(entries);
   }
   json::array disclosures;

@@ -6,10 +6,6 @@
 namespace mizan::service {
 namespace {
 
-json::string text_json(std::string_view text) {
-  return json::string(json::string_view(text.data(), text.size()));
-}
-
 json::value id_json(const Hash32& id) {
   return to_json(id);
 }
@@ -21,6 +17,10 @@ json::value stored_json(std::string_view text) {
 }
 
 }  // namespace
+
+json::string text_json(std::string_view text) {
+  return json::string(json::string_view(text.data(), text.size()));
+}
 
 json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes) {
   const exchange::Settlement& paid = lease.settlement;
@@ -148,18 +148,15 @@ net::Response json_response(const json::value& value) {
 net::Response refusal(const Error& error, const std::vector<market::Reason>& reasons) {
   net::Response response = net::error_response(error);
   if (reasons.empty()) return response;
-  json::object details;
-  for (const auto& [key, value] : error.details) details[key] = value;
   json::array list;
   for (const market::Reason& reason : reasons)
     list.push_back(json::object{{"dimension", text_json(reason.dimension)},
                                 {"removed", reason.removed},
                                 {"alone", reason.alone},
                                 {"nearest", text_json(reason.nearest)}});
-  details["reasons"] = std::move(list);
-  response.body = json_text(json::object{{"code", text_json(to_string(error.code))},
-                                         {"message", text_json(error.message)},
-                                         {"details", std::move(details)}});
+  json::object body = net::error_object(error);
+  body["details"].as_object()["reasons"] = std::move(list);
+  response.body = json_text(body);
   return response;
 }
 

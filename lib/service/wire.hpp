@@ -13,6 +13,7 @@
 
 namespace mizan::service {
 
+json::string text_json(std::string_view text);
 json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes);
 json::object offer_json(const exchange::Offer& offer);
 json::array offers_json(const std::vector<exchange::Offer>& offers);

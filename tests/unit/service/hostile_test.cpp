@@ -1,4 +1,5 @@
 // The API from the outside: what everybody else gets.
+#include "service/agent_messages.hpp"
 #include "service/world.hpp"
 #include "support/seed.hpp"
 
@@ -85,6 +86,16 @@ TEST(Hostile, ForgedAndReplayedOrdersAreRefused) {
   EXPECT_GE(world.post("/v1/grants", world.grant(world.buyer.address(), 1'000'000'000)).status,
             400U);  // the first grant, once more
   EXPECT_EQ(world.get("/v1/leases", &world.buyer).body.at("leases").as_array().size(), 1U);
+}
+
+TEST(Hostile, AnAgentIsToldInJsonWhateverBytesItSent) {
+  const Error error{ErrorCode::invalid_argument, "no \xff here", {{"field", "\xc3("}}};
+  const auto told = parse_json(error_message(7, error));
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_EQ(told->at("message"), "no ? here");
+  EXPECT_EQ(told->at("details").at("field"), "?(");
+  EXPECT_EQ(told->at("id"), 7);
+  EXPECT_EQ(told->at("type"), "error");
 }
 
 TEST(Hostile, AnAddressCannotFloodTheJournal) {
