@@ -4,6 +4,11 @@
 
 namespace mizan::exchange {
 
+eip712::Domain domain_of(const Genesis& genesis) {
+  if (!genesis.chain) return eip712::Domain::credits(genesis.exchange_id);
+  return eip712::Domain::evm(genesis.chain->chain_id, genesis.chain->contract);
+}
+
 Bytes encode(const Sequenced& sequenced) {
   return mizan::encode(sequenced);
 }

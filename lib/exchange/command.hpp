@@ -5,7 +5,8 @@
 #include "base/bytes.hpp"
 #include "base/fields.hpp"
 #include "base/time.hpp"
-#include "crypto/eip712_messages.hpp"
+#include "crypto/eip712.hpp"
+#include "exchange/chain_facts.hpp"
 #include "exchange/party_facts.hpp"
 
 #include <optional>
@@ -42,12 +43,16 @@ struct Genesis {
   uint32_t voucher_interval_s = 10;
   uint32_t readiness_s = 60;  ///< staging is billed this long at most
   Limits limits;
-  Hash32 rule_set{};        ///< that the exchange begins with; zero: the empty one
-  bool pending = false;     ///< whether pending law counts
-  std::string policy = {};  ///< options (options.hpp); "": none
+  Hash32 rule_set{};                       ///< that the exchange begins with; zero: the empty one
+  bool pending = false;                    ///< whether pending law counts
+  std::string policy = {};                 ///< options (options.hpp); "": none
+  std::optional<ChainSettlement> chain{};  ///< nothing: it settles in credits
   MIZAN_FIELDS(exchange_id, operator_, identity, meter, clearance, fee_to, fee_bps,
-               voucher_interval_s, readiness_s, limits, rule_set, pending, policy)
+               voucher_interval_s, readiness_s, limits, rule_set, pending, policy, chain)
 };
+
+/// What every message is signed for: the chain and the contract, or else the exchange's id.
+eip712::Domain domain_of(const Genesis& genesis);
 
 /// The exchange was away: heartbeat, lapse and acceptance deadlines start anew from its time. The
 /// first command after every start of the program.
@@ -184,7 +189,7 @@ struct FileLicence {
 using Command =
     std::variant<Genesis, Resume, Tick, Grant, PlaceAsk, CancelAsk, PlaceBid, CancelBids, Accept,
                  Reject, Heartbeat, PostVoucher, Close, RequestClose, Finalize, SetPolicy,
-                 ProveFacts, Decide, ListParty, FileLicence>;
+                 ProveFacts, Decide, ListParty, FileLicence, ChainSeen, ChainTakenBack, NotOpened>;
 
 /// A key under which its account wants one answer, however often it asks. The same key with
 /// another request hash is `replayed`. Only commands that took effect are kept: a refused one

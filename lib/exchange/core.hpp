@@ -90,9 +90,10 @@ struct State {
   std::map<std::string, eip712::LicenceOnFile> licences;           ///< by number
   std::map<std::pair<Address, uint64_t>, uint64_t> policy_nonces;  ///< of signers -> deadline
   std::map<Subject, UnitSeconds> worked;                           ///< by leases that are over
+  std::optional<LeaseId> chain_alarm;  ///< the first that opened and was never cleared
   MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
                leases, grants, answers, policy, facts, listings, prohibited, licences,
-               policy_nonces, worked)
+               policy_nonces, worked, chain_alarm)
 };
 
 /// What the leases of a subject use that are not over.
@@ -149,6 +150,11 @@ class Exchange::Core {
   const Lease* lease_by(const LeaseId& id) const;
   static UnixMs held_until(const Lease& lease);
 
+  // chain.cpp
+  Result<void> check_opens() const;
+  /// The buyer's request is here and the contract has not heard it.
+  bool wants_stop(const Lease& lease) const;
+
   State state;
   RuleSets known_rules;
   std::shared_ptr<const policy::RuleSet> rules;  // in force
@@ -163,6 +169,8 @@ class Exchange::Core {
   std::map<Address, uint32_t> live_leases;  // of buyers
   std::set<LeaseId> unvouchered;
   std::set<LeaseId> closing;
+  std::set<LeaseId> opening;             // on a chain: its Opened is awaited
+  std::set<LeaseId> settling;            // and its Closed
   std::map<uint64_t, LeaseId> held;      // by number
   std::map<uint64_t, LeaseId> reviewed;  // leases with a review
   std::map<LeaseId, LeaseId> held_ids;   // id while it was held -> id
@@ -190,6 +198,7 @@ class Exchange::Core {
   Result<void> add_to_book(const OrderId& id, AskRecord& record);
   void remove_ask(const OrderId& id);
   void end_bid(const OrderId& id, BidChange change);
+  void cancel_nonces(const Address& owner, uint64_t word, const U256& mask);
   size_t open_orders(const Address& account) const;
   Result<void> check_open_orders(const Address& account) const;
   Result<void> check_not_frozen(const Address& account) const;
@@ -272,11 +281,36 @@ class Exchange::Core {
   Result<Lease*> find_lease(const LeaseId& id);
   bool take_status(Lease& lease, const eip712::LeaseStatus& status);
   void cover(Lease& lease) const;
+  void fund(Lease& lease, UnixMs opened);
+  void stop_open(Lease& lease);
+  void fix_bill(Lease& lease, uint64_t seconds, bool failing, const std::string& reason);
   void start_closing(Lease& lease, uint64_t seconds, bool failing, const std::string& reason);
+  /// Its money is moved: the end of a lease that was funded.
+  void finish(Lease& lease);
   void retire(Lease& lease, LeaseState end);
   void count_end(const Address& provider, bool well);
   void set_alive(const Address& address, ProviderRecord& provider, bool alive);
   void note_unvouchered(const Lease& lease);
+
+  // chain.cpp
+  Answered run(const ChainSeen& command);
+  Answered run(const ChainTakenBack& command);
+  Answered run(const NotOpened& command);
+  const ledger::ChainLease* on_chain(const LeaseId& id) const;
+  bool locked_on_chain(const LeaseId& id) const;
+  bool wants_opening(const Lease& lease) const;
+  bool wants_closing(const Lease& lease) const;
+  void follow(const ledger::Mirror::Touched& touched);
+  void reconcile(Lease& lease);
+  void note_chain(const Lease& lease);
+  void open_by_chain(Lease& lease, const ledger::ChainLease& there);
+  void close_by_chain(Lease& lease, const ledger::ChainLease& there);
+  void take_amounts(Lease& lease, const ledger::ChainLease& there);
+  bool may_open_again(const Lease& lease) const;
+  void clear_again(Lease& lease);
+  void give_up(Lease& lease);
+  void end_unopened(Lease& lease, const std::string& reason);
+  void expire_openings();
 
   // deadlines.cpp
   void advance();
@@ -339,6 +373,16 @@ class Exchange::Core {
   std::map<Address, uint32_t> answers_kept_;
 };
 
+/// How many seconds the last voucher pays for. A free lease has no vouchers: it pays for all.
+uint64_t seconds_vouchered(const Lease& lease);
+/// Reasons and codes are words of a-z, 0-9 and _, at most 64 of them.
+bool is_code(const std::string& code);
+/// Why a lease ended whose job is over.
+std::string reason_of_exit(const Lease& lease);
+
+inline constexpr uint8_t kExited = 4;  ///< phases of a job, as heartbeats tell them
+inline constexpr uint8_t kFailed = 5;
+inline constexpr uint64_t kClearanceSeconds = 60;
 inline constexpr uint64_t kLapseMs = 30'000;
 inline constexpr uint64_t kAcceptMs = 10'000;
 inline constexpr uint64_t kAbandonMs = 15 * 60 * 1000;

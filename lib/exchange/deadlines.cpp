@@ -3,16 +3,12 @@
 #include <algorithm>
 
 namespace mizan::exchange {
-namespace {
 
-/// How many seconds the last voucher pays for. A free lease has no vouchers: it pays for all.
 uint64_t seconds_vouchered(const Lease& lease) {
   const u128 a_second = lease.terms.rate * lease.units();
   return a_second == 0 ? lease.covered_ms / 1000
                        : static_cast<uint64_t>(lease.vouchered / a_second);
 }
-
-}  // namespace
 
 market::Milli reliability(const ProviderRecord& provider) {
   if (provider.leases_ended == 0) return market::kUnknown;
@@ -112,7 +108,12 @@ void Exchange::Core::expire_leases() {
 }
 
 void Exchange::Core::forget() {
-  while (const auto id = lease_evictions_.take_due(state.now)) forget_lease(*id);
+  while (const auto id = lease_evictions_.take_due(state.now)) {
+    if (opening.contains(*id) || settling.contains(*id))  // the chain is not done with it
+      lease_evictions_.arm(later(state.now, kKeepLeaseMs), *id);
+    else
+      forget_lease(*id);
+  }
   while (const auto nonce = grant_evictions_.take_due(state.now)) {
     // A grant is good until its deadline's last millisecond.
     const uint64_t deadline = state.grants.find(*nonce)->second;
@@ -136,6 +137,7 @@ void Exchange::Core::forget() {
 }
 
 void Exchange::Core::index_lease(const Lease& lease) {
+  note_chain(lease);
   leases_by_party[lease.terms.buyer].emplace(lease.number, lease.id);
   leases_by_party[lease.terms.provider].emplace(lease.number, lease.id);
   if (!lease.held_as.is_zero() && lease.held_as != lease.id)
@@ -150,12 +152,13 @@ void Exchange::Core::index_lease(const Lease& lease) {
   if (lease.state == LeaseState::held) {
     held.emplace(lease.number, lease.id);
     holds_.arm(held_until(lease), lease.id);
-  } else if (lease.closing)
-    closing.insert(lease.id);
-  else if (lease.funded())
+  } else if (lease.closing) {
+    if (!lease.billed) closing.insert(lease.id);
+  } else if (lease.funded()) {
     lease_ends_.arm(std::min(silence_at(lease), abandoned_at(lease)), lease.id);
-  else
+  } else if (!lease.accepted()) {
     acceptances_.arm(accept_by(lease), lease.id);
+  }
   note_unvouchered(lease);
 }
 
@@ -167,6 +170,7 @@ void Exchange::Core::forget_lease(const LeaseId& id) {
     if (mine->second.empty()) leases_by_party.erase(mine);
   }
   leases_by_number.erase(it->second.number);
+  if (state.ledger.mirror() != nullptr) state.ledger.mirror()->forget(id);
   held_ids.erase(it->second.held_as);
   state.leases.erase(it);
 }

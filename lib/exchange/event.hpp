@@ -50,7 +50,18 @@ struct LeaseUndone {
   std::string reason;
 };
 
-/// Accepted: sign the clearance (receipt.hpp) and send it to the provider.
+/// On a chain: accepted, or the block in which it opened is gone. Sign the clearance (receipt.hpp)
+/// and bring the opening to the contract, once for each Lease::attempt; it ends in ChainSeen with
+/// its Opened, in NotOpened, or when the chain's time has passed Lease::clearance_until. After a
+/// restart: Exchange::opening().
+struct OpenWanted {
+  LeaseId lease;
+  Address buyer;
+  Address provider;
+};
+
+/// Accepted, and on a chain seen to be open: sign the clearance (receipt.hpp) and send it to the
+/// provider.
 struct Funded {
   LeaseId lease;
   Address buyer;
@@ -85,6 +96,26 @@ struct LeaseClosing {
   Address provider;
   Money cumulative;
   Money vouchered;
+};
+
+/// On a chain: bring the buyer's request (Lease::request) to the contract. After a restart:
+/// Exchange::stopping().
+struct StopWanted {
+  LeaseId lease;
+};
+
+/// On a chain: bring the last voucher and the provider's Close to the contract; where there is no
+/// Close (Lease::close), or the contract refuses it, claim the voucher and finalize once the
+/// contract's delay allows it. It ends when ChainSeen brings its Closed; told again if that is
+/// taken back. After a restart: Exchange::settling().
+struct CloseWanted {
+  LeaseId lease;
+};
+
+/// A lease opened on the contract that this exchange never cleared: its key is stolen. Nothing is
+/// matched from now on.
+struct ChainAlarm {
+  LeaseId lease;
 };
 
 /// Settled for good; all amounts of the receipt are in find_lease(lease) and receipt.hpp.
@@ -162,9 +193,9 @@ struct AccountFrozen {
   bool frozen = true;
 };
 
-using Event =
-    std::variant<AskChanged, BidChanged, Matched, LeaseUndone, Funded, LeaseChanged, Vouchered,
-                 StopRequested, LeaseClosing, LeaseClosed, Held, Approved, DecisionTaken,
-                 PolicySpoke, WouldNotPass, PolicyChanged, FactsProven, AccountFrozen>;
+using Event = std::variant<AskChanged, BidChanged, Matched, LeaseUndone, Funded, LeaseChanged,
+                           Vouchered, StopRequested, LeaseClosing, LeaseClosed, Held, Approved,
+                           DecisionTaken, PolicySpoke, WouldNotPass, PolicyChanged, FactsProven,
+                           AccountFrozen, OpenWanted, StopWanted, CloseWanted, ChainAlarm>;
 
 }  // namespace mizan::exchange

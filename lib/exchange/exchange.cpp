@@ -29,6 +29,20 @@ Result<void> check_key(const Idempotency& idempotency) {
   return {};
 }
 
+Result<void> check_chain(const Genesis& genesis) {
+  if (!genesis.chain) return {};
+  const ChainSettlement& chain = *genesis.chain;
+  if (chain.chain_id == 0) return bad_field("genesis.chain.chain_id", "is not zero");
+  if (chain.contract.is_zero()) return bad_field("genesis.chain.contract", "is not zero");
+  if (chain.decimals < 6 || chain.decimals > 18)
+    return bad_field("genesis.chain.decimals", "is 6 to 18");
+  if (genesis.meter == genesis.clearance)
+    return bad_field("genesis.meter", "is not the clearance key: the contract opens nothing then");
+  if (genesis.limits.nodes > 1024)
+    return bad_field("genesis.limits.nodes", "is at most 1024, as in the contract");
+  return {};
+}
+
 }  // namespace
 
 std::shared_ptr<const policy::RuleSet> empty_rules() {
@@ -127,8 +141,13 @@ Result<Answer> Exchange::Core::run(const Genesis& genesis) {
     return bad_field("genesis.limits.held_leases", "is at least 1");
   const auto options_text = read_policy_options(genesis.policy);
   if (!options_text) return fail(options_text.error());
+  MIZAN_CHECK(check_chain(genesis));
   state.config = genesis;
-  domain_ = eip712::Domain::credits(genesis.exchange_id);
+  domain_ = domain_of(genesis);
+  if (genesis.chain) {
+    const ChainSettlement& chain = *genesis.chain;
+    state.ledger.follow({chain.first, genesis.fee_to, genesis.clearance, chain.decimals});
+  }
   const Hash32 rule_set = genesis.rule_set.is_zero() ? empty_rules()->hash() : genesis.rule_set;
   ensure(set_rules({rule_set, genesis.pending, genesis.policy}).has_value(),
          "the rule set that Genesis names is known");
@@ -152,6 +171,11 @@ Result<void> Exchange::Core::check_live(const Lease& lease) const {
   if (escrow == nullptr || escrow->terms != expected || escrow->amount.nano != lease.escrow ||
       escrow->vouchered.nano != lease.vouchered || (escrow->opened != 0) != lease.funded())
     return corrupted("a live lease and its escrow");
+  const bool reserved = state.ledger.mirror() != nullptr && !locked_on_chain(lease.id);
+  if (escrow->reserved != reserved) return corrupted("what is reserved for a lease");
+  if ((lease.state == LeaseState::opening) != (lease.accepted() && !lease.funded()) ||
+      (lease.funded() && !lease.accepted()) || (lease.billed && !lease.closing))
+    return corrupted("a lease that opens");
   if (lease.covered_ms / 1000 > terms.seconds || terms.grace > 600 || lease.phase > 5)
     return corrupted("a lease's coverage");
   if (lease.closing &&
@@ -178,10 +202,12 @@ Result<void> Exchange::Core::rebuild() {
       return corrupted("orders before Genesis");
     return {};
   }
-  domain_ = eip712::Domain::credits(state.config->exchange_id);
+  domain_ = domain_of(*state.config);
   MIZAN_CHECK(check_policy());
   MIZAN_CHECK(set_rules(state.policy));
   MIZAN_CHECK(state.ledger.audit());
+  if (state.config->chain.has_value() != (state.ledger.mirror() != nullptr))
+    return corrupted("where its money is");
   std::set<uint64_t> sequences;
   for (auto& [id, record] : state.asks) {
     const eip712::Ask& ask = record.ask;

@@ -6,6 +6,7 @@
 #include "exchange/event.hpp"
 #include "exchange/options.hpp"
 #include "exchange/state.hpp"
+#include "ledger/mirror.hpp"
 #include "market/reason.hpp"
 #include "policy/rule_set.hpp"
 
@@ -85,14 +86,25 @@ class Exchange {
   /// Leases that wait for Finalize.
   std::vector<const Lease*> closing() const;
 
+  /// What the contract holds, as far as it was told: its places too. Null on credits.
+  const ledger::Mirror* chain() const;
+  /// The first lease that opened on the contract and that this exchange never cleared.
+  std::optional<LeaseId> chain_alarm() const;
+  /// An error (unavailable) that says why no lease can open now.
+  Result<void> opens() const;
+  std::vector<const Lease*> opening() const;   ///< those that wait for the chain's Opened
+  std::vector<const Lease*> settling() const;  ///< and for its Closed
+  /// Those whose buyer's request (Lease::request) the contract has not heard.
+  std::vector<const Lease*> stopping() const;
+
   const PolicyInForce& policy() const;
   const PolicyOptions& policy_options() const;
   const policy::RuleSet& rules() const;  ///< in force; the empty one before Genesis
   /// Who may decide, list and file: the operator and the officers of the options.
   bool is_officer(const Address& address) const;
-  std::vector<const Lease*> held() const;       ///< deals that wait for an officer, oldest first
+  std::vector<const Lease*> held() const;        ///< deals that wait for an officer, oldest first
   static UnixMs held_until(const Lease& lease);  ///< of a held one
-  std::vector<const Lease*> review() const;     ///< live leases that would not pass now
+  std::vector<const Lease*> review() const;      ///< live leases that would not pass now
   const PartyFacts* facts_of(const Address& account) const;  ///< also when they have expired
   /// Whether its facts count now: not expired, and by an issuer that is accepted.
   bool facts_hold(const Address& account) const;

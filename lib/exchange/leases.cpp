@@ -7,18 +7,9 @@
 namespace mizan::exchange {
 namespace {
 
-constexpr uint8_t kExited = 4;
-constexpr uint8_t kFailed = 5;
 constexpr size_t kMostCode = 64;
 constexpr size_t kMostMessage = 512;
 constexpr size_t kMostStatuses = 4096;
-
-/// Reasons and codes are words of a-z, 0-9 and _.
-bool is_code(const std::string& code) {
-  return code.size() <= kMostCode && std::all_of(code.begin(), code.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-         });
-}
 
 LeaseState state_of(uint8_t phase, LeaseState before) {
   LeaseState told = before;
@@ -41,6 +32,12 @@ u128 price(const Lease& lease, uint64_t seconds) {
 
 }  // namespace
 
+bool is_code(const std::string& code) {
+  return code.size() <= kMostCode && std::all_of(code.begin(), code.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+         });
+}
+
 Result<Lease*> Exchange::Core::find_lease(const LeaseId& id) {
   const auto renamed = held_ids.find(id);
   const auto it = state.leases.find(renamed == held_ids.end() ? id : renamed->second);
@@ -60,23 +57,41 @@ void Exchange::Core::note_unvouchered(const Lease& lease) {
 
 Result<Answer> Exchange::Core::run(const Accept& command) {
   MIZAN_TRY(lease, find_lease(eip712::digest(*domain_, command.terms)));
-  if (lease->funded()) return Answer{lease->order, {lease->id}, false, true};
+  if (lease->funded() || lease->state == LeaseState::opening)
+    return Answer{lease->order, {lease->id}, false, true};
   if (lease->over()) return fail(ErrorCode::conflict, "the match was undone: " + lease->reason);
   if (lease->state == LeaseState::held)
     return fail(ErrorCode::policy_held, "the deal waits for an officer's decision");
-  MIZAN_CHECK(state.ledger.open(lease->id, seconds_now()));
+  if (seconds_now() == 0) return fail(ErrorCode::invalid_argument, "a lease cannot open at time 0");
+  MIZAN_CHECK(check_opens());
   lease->terms_signature = command.signature;
-  lease->state = LeaseState::funded;
-  lease->opened_at = state.now;
-  lease->heard_at = state.now;
-  lease_ends_.arm(silence_at(*lease), lease->id);
-  // From here on the lease itself holds the bid.
-  const auto mine = bids_by_buyer.find(lease->terms.buyer);
-  mine->second.erase(lease->order);
-  if (mine->second.empty()) bids_by_buyer.erase(mine);
-  state.bids.erase(lease->order);
-  emit(Funded{lease->id, lease->terms.buyer, lease->terms.provider});
+  lease->accepted_at = state.now;
+  lease->clearance_until = seconds_now() + kClearanceSeconds;
+  if (state.ledger.mirror() == nullptr) {
+    fund(*lease, state.now);
+  } else {
+    // The chain's clock judges the clearance.
+    lease->clearance_until =
+        std::max(seconds_now(), state.ledger.mirror()->last().time) + kClearanceSeconds;
+    lease->state = LeaseState::opening;
+    note_chain(*lease);
+  }
   return Answer{lease->order, {lease->id}, false, false};
+}
+
+/// The lease is open from `opened` on.
+void Exchange::Core::fund(Lease& lease, UnixMs opened) {
+  ensure(state.ledger.open(lease.id, opened.seconds()).has_value(), "a lease opens once");
+  lease.state = LeaseState::funded;
+  lease.opened_at = opened;
+  lease.heard_at = state.now;
+  lease_ends_.arm(silence_at(lease), lease.id);
+  // From here on the lease itself holds the bid.
+  const auto mine = bids_by_buyer.find(lease.terms.buyer);
+  mine->second.erase(lease.order);
+  if (mine->second.empty()) bids_by_buyer.erase(mine);
+  state.bids.erase(lease.order);
+  emit(Funded{lease.id, lease.terms.buyer, lease.terms.provider});
 }
 
 Result<Answer> Exchange::Core::run(const Reject& command) {
@@ -191,8 +206,8 @@ Result<Answer> Exchange::Core::run(const PostVoucher& command) {
   return Answer{lease->order, {lease->id}, false, false};
 }
 
-void Exchange::Core::start_closing(Lease& lease, uint64_t seconds, bool failing,
-                                   const std::string& reason) {
+void Exchange::Core::fix_bill(Lease& lease, uint64_t seconds, bool failing,
+                              const std::string& reason) {
   lease.closing = true;
   lease.failing = failing;
   lease.reason = reason;
@@ -200,9 +215,19 @@ void Exchange::Core::start_closing(Lease& lease, uint64_t seconds, bool failing,
   lease.final_charge = price(lease, seconds);
   release_units(lease);
   note_unvouchered(lease);
+}
+
+void Exchange::Core::start_closing(Lease& lease, uint64_t seconds, bool failing,
+                                   const std::string& reason) {
+  fix_bill(lease, seconds, failing, reason);
   closing.insert(lease.id);
   emit(LeaseClosing{lease.id, lease.terms.provider, Money{lease.final_charge},
                     Money{lease.vouchered}});
+}
+
+std::string reason_of_exit(const Lease& lease) {
+  if (!lease.reason.empty()) return lease.reason;
+  return lease.exit_code == 0 ? "completed" : "failed";
 }
 
 Result<Answer> Exchange::Core::run(const Close& command) {
@@ -222,9 +247,7 @@ Result<Answer> Exchange::Core::run(const Close& command) {
                 "close.minPaid is above the pay, which is " + to_string(split.paid));
   lease->close = command.close;
   lease->close_signature = command.signature;
-  std::string reason = lease->reason;
-  if (reason.empty()) reason = lease->exit_code == 0 ? "completed" : "failed";
-  start_closing(*lease, lease->seconds_billed(), lease->phase == kFailed, reason);
+  start_closing(*lease, lease->seconds_billed(), lease->phase == kFailed, reason_of_exit(*lease));
   return Answer{lease->order, {lease->id}, false, false};
 }
 
@@ -234,11 +257,16 @@ Result<Answer> Exchange::Core::run(const RequestClose& command) {
   MIZAN_TRY(lease, find_lease(command.request.lease));
   if (lease->over()) return fail(ErrorCode::conflict, "the lease is over: " + lease->reason);
   const Answer answer{lease->order, {lease->id}, false, false};
-  if (!lease->funded()) {
+  if (!lease->accepted()) {
     const OrderId order = lease->order;
     undo(*lease, "buyer_stopped", false);
     end_bid(order, BidChange::cancelled);
     return answer;
+  }
+  if (state.ledger.mirror() != nullptr && !lease->request) {
+    lease->request = command.request;
+    lease->request_signature = command.signature;
+    if (wants_stop(*lease)) emit(StopWanted{lease->id});
   }
   if (lease->closing || lease->stopped_at.ms != 0)
     return Answer{lease->order, {lease->id}, false, true};
@@ -246,21 +274,27 @@ Result<Answer> Exchange::Core::run(const RequestClose& command) {
   return answer;
 }
 
-/// Freezes elapsed time and has the agent told to stop.
+/// Freezes elapsed time and has the agent told to stop; of a lease that is opening, once it is
+/// open, for it may be open already.
 void Exchange::Core::stop(Lease& lease, const std::string& reason) {
-  ensure(state.ledger.stop(lease.id, seconds_now()).has_value(), "a funded lease has its escrow");
   lease.stopped_at = state.now;
   lease.stop_reason = reason;
-  lease_ends_.arm(std::min(silence_at(lease), abandoned_at(lease)), lease.id);
   if (lease.reason.empty()) lease.reason = reason;
-  emit(StopRequested{lease.id, lease.terms.provider, reason});
+  if (lease.funded()) stop_open(lease);
   emit(LeaseChanged{lease.id});
+}
+
+void Exchange::Core::stop_open(Lease& lease) {
+  const uint64_t stopped = lease.stopped_at.seconds();
+  ensure(state.ledger.stop(lease.id, stopped).has_value(), "a funded lease has its escrow");
+  lease_ends_.arm(std::min(silence_at(lease), abandoned_at(lease)), lease.id);
+  emit(StopRequested{lease.id, lease.terms.provider, lease.stop_reason});
 }
 
 Result<Answer> Exchange::Core::run(const Finalize& command) {
   MIZAN_TRY(lease, find_lease(command.lease));
-  if (!lease->closing || lease->over())
-    return fail(ErrorCode::conflict, "the lease is not closing");
+  if (!lease->closing || lease->billed || lease->over())
+    return fail(ErrorCode::conflict, "the lease does not wait for its bill");
   if (command.voucher) {
     MIZAN_CHECK(state.ledger.voucher(lease->id, Money{lease->final_charge}, seconds_now()));
     lease->vouchered = lease->final_charge;
@@ -270,16 +304,27 @@ Result<Answer> Exchange::Core::run(const Finalize& command) {
     return fail(ErrorCode::conflict,
                 "the last voucher is missing: it is over " + mizan::to_string(lease->final_charge));
   }
+  if (state.ledger.mirror() != nullptr) {  // the contract settles
+    lease->billed = true;
+    closing.erase(lease->id);
+    note_chain(*lease);
+    return Answer{lease->order, {lease->id}, false, false};
+  }
   MIZAN_TRY(settled, state.ledger.settle(lease->id));
   lease->settlement = {settled.charged.nano, settled.fee.nano, settled.paid.nano,
                        settled.refunded.nano};
-  lease->closing = false;
-  retire(*lease, lease->failing ? LeaseState::failed : LeaseState::settled);
   count_end(lease->terms.provider, !lease->failing);
-  woken_buyers_.push_back(lease->terms.buyer);
-  woken_buyers_.push_back(lease->terms.provider);  // it may bid with what it earned
-  emit(LeaseClosed{lease->id, lease->terms.buyer, lease->terms.provider});
+  finish(*lease);
   return Answer{lease->order, {lease->id}, false, false};
+}
+
+void Exchange::Core::finish(Lease& lease) {
+  lease.closing = false;
+  lease.billed = false;
+  retire(lease, lease.failing ? LeaseState::failed : LeaseState::settled);
+  woken_buyers_.push_back(lease.terms.buyer);
+  woken_buyers_.push_back(lease.terms.provider);  // it may bid with what it earned
+  emit(LeaseClosed{lease.id, lease.terms.buyer, lease.terms.provider});
 }
 
 /// The end of a lease, settled or failed, and what follows from it.
@@ -295,6 +340,8 @@ void Exchange::Core::retire(Lease& lease, LeaseState end) {
   lease.spec.shrink_to_fit();
   unvouchered.erase(lease.id);
   closing.erase(lease.id);
+  opening.erase(lease.id);
+  settling.erase(lease.id);
   const auto live = live_leases.find(lease.terms.buyer);
   if (--live->second == 0) live_leases.erase(live);
   lease_evictions_.arm(later(state.now, kKeepLeaseMs), lease.id);

@@ -25,6 +25,7 @@ Result<std::optional<LeaseId>> Exchange::Core::match(const OrderId& id, const Bi
 
 Result<LeaseId> Exchange::Core::make_lease(const OrderId& id, const BidRecord& record,
                                            const Choice& choice) {
+  MIZAN_CHECK(check_opens());
   const market::Fill& fill = choice.fill;
   const AskRecord& ask = state.asks.find(fill.ask)->second;
   const eip712::Bid& bid = record.bid;

@@ -59,6 +59,8 @@ Result<void> check_ask(const eip712::Ask& ask, const Limits& limits, uint64_t no
 
 Result<Answer> Exchange::Core::run(const Grant& command) {
   const eip712::Grant& grant = command.grant;
+  if (state.config->chain)
+    return fail(ErrorCode::forbidden, "money is on the chain: deposit it in the escrow contract");
   if (grant.to.is_zero()) return bad_field("grant.to", "is not zero");
   if (grant.amount == 0) return bad_field("grant.amount", "is above zero");
   MIZAN_CHECK(check_deadline(grant.deadline, seconds_now(), "grant.deadline"));
@@ -201,7 +203,8 @@ Result<void> Exchange::Core::check_bid(const eip712::Bid& bid) const {
   const ledger::Account& buyer = state.ledger.account(bid.buyer);
   if (!state.ledger.knows(bid.buyer))
     return fail(ErrorCode::insufficient_funds,
-                "the account has no funds: ask the operator for some");
+                config.chain ? "the account has no funds: deposit some in the escrow contract"
+                             : "the account has no funds: ask the operator for some");
   if (buyer.nonces.any(bid.nonce, bid.nodes))
     return bad_field("bid.nonce", "or one of the nonces after it was spent: choose another",
                      ErrorCode::replayed);
@@ -271,7 +274,7 @@ Result<Answer> Exchange::Core::rest(const OrderId& id, BidRecord record, const S
   MIZAN_TRY(most,
             cost(Rate{bid.max_rate}, uint64_t{bid.nodes} * bid.units_per_node, bid.max_seconds));
   const Money needed = std::min(most, Money{bid.max_total});
-  if (state.ledger.account(bid.buyer).balance < needed)
+  if (state.ledger.balance(bid.buyer) < needed)
     return fail(Error{ErrorCode::insufficient_funds,
                       "a bid that waits needs balance for its whole escrow: " + format_usd(needed)}
                     .with("needed", to_string(needed)));
@@ -305,22 +308,32 @@ Result<Answer> Exchange::Core::run(const CancelBids& command) {
     return fail(ErrorCode::not_found, "the exchange does not know the account");
   if (cancel.word > std::numeric_limits<uint64_t>::max() / 256)
     return bad_field("cancel.word", "holds no nonces: at most 2^56 - 1");
-  ledger::NonceBits& nonces = state.ledger.nonces(cancel.owner);
+  const ledger::NonceBits& nonces = state.ledger.account(cancel.owner).nonces;
   if (!nonces.has_word(cancel.word) && nonces.words() >= state.config->limits.nonce_words)
     return bad_field("cancel.word", "too many words of nonces", ErrorCode::limit_exceeded);
-  nonces.set(cancel.word, cancel.mask);
+  cancel_nonces(cancel.owner, cancel.word, cancel.mask);
+  return Answer{};
+}
+
+void Exchange::Core::cancel_nonces(const Address& owner, uint64_t word, const U256& mask) {
+  state.ledger.nonces(owner).set(word, mask);
   std::vector<OrderId> hit;
-  if (const auto mine = bids_by_buyer.find(cancel.owner); mine != bids_by_buyer.end())
+  if (const auto mine = bids_by_buyer.find(owner); mine != bids_by_buyer.end())
     for (const OrderId& id : mine->second) {
       const eip712::Bid& bid = state.bids.find(id)->second.bid;
-      if (ledger::overlaps(cancel.word, cancel.mask, bid.nonce, bid.nodes)) hit.push_back(id);
+      if (ledger::overlaps(word, mask, bid.nonce, bid.nodes)) hit.push_back(id);
     }
   for (const OrderId& id : hit) {
-    const auto lease = state.bids.find(id)->second.lease;
-    if (lease) undo(state.leases.find(*lease)->second, "buyer_cancelled", false);
+    if (const auto id_of_lease = state.bids.find(id)->second.lease) {
+      Lease& lease = state.leases.find(*id_of_lease)->second;
+      if (lease.accepted()) {  // it may be open already
+        if (lease.stopped_at.ms == 0) stop(lease, "buyer_cancelled");
+        continue;
+      }
+      undo(lease, "buyer_cancelled", false);
+    }
     end_bid(id, BidChange::cancelled);
   }
-  return Answer{};
 }
 
 }  // namespace mizan::exchange

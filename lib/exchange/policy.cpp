@@ -266,7 +266,7 @@ void Exchange::Core::freeze(const Address& account) {
     if (!lease->over() && !lease->closing) live.push_back(lease->id);
   for (const LeaseId& id : live) {
     Lease& lease = state.leases.find(id)->second;
-    if (lease.funded()) {
+    if (lease.accepted()) {
       if (lease.stopped_at.ms == 0) stop(lease, "listed");
       continue;
     }
@@ -277,7 +277,8 @@ void Exchange::Core::freeze(const Address& account) {
   }
   if (const auto bids = bids_by_buyer.find(account); bids != bids_by_buyer.end()) {
     const std::vector<OrderId> all(bids->second.begin(), bids->second.end());
-    for (const OrderId& id : all) end_bid(id, BidChange::cancelled);
+    for (const OrderId& id : all)
+      if (!state.bids.find(id)->second.lease) end_bid(id, BidChange::cancelled);
   }
 }
 

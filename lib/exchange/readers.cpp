@@ -12,6 +12,8 @@ std::string_view to_string(LeaseState state) {
       return "held";
     case LeaseState::matched:
       return "matched";
+    case LeaseState::opening:
+      return "opening";
     case LeaseState::funded:
       return "funded";
     case LeaseState::staging:
@@ -171,12 +173,29 @@ std::vector<const Lease*> Exchange::closing() const {
 }
 
 AccountView Exchange::account(const Address& address) const {
-  const ledger::Account& account = core_->state.ledger.account(address);
-  return {account.balance, account.escrowed, account.earned, account.spent,
-          static_cast<uint32_t>(core_->open_orders(address))};
+  const ledger::Ledger& ledger = core_->state.ledger;
+  const ledger::Account& account = ledger.account(address);
+  AccountView view{account.balance, account.escrowed, account.earned, account.spent,
+                   static_cast<uint32_t>(core_->open_orders(address))};
+  if (const ledger::Mirror* mirror = ledger.mirror()) {
+    view.balance = ledger.balance(address);
+    view.earned = mirror->money(mirror->account(address).earned);
+    view.spent = mirror->money(mirror->account(address).spent);
+  }
+  return view;
 }
 
 MoneyTotals Exchange::totals() const {
+  if (const ledger::Mirror* mirror = chain()) {
+    const ledger::ChainSums& sums = mirror->sums();
+    MoneyTotals out{mirror->money(sums.deposited),
+                    {},
+                    mirror->money(sums.escrow),
+                    {},
+                    mirror->money(sums.withdrawn)};
+    out.balances = out.granted - out.escrow - out.withdrawn;
+    return out;
+  }
   const ledger::Totals& totals = core_->state.ledger.totals();
   return {totals.granted, totals.balances, totals.escrow, totals.fees, totals.withdrawn};
 }

@@ -1,15 +1,8 @@
 #include "exchange/receipt.hpp"
 
 namespace mizan::exchange {
-namespace {
-
-constexpr uint64_t kClearanceSeconds = 60;
-
-}  // namespace
-
 eip712::Clearance clearance_of(const Lease& lease) {
-  return {lease.id, lease.verdict.hash, lease.verdict.rule_set,
-          lease.opened_at.seconds() + kClearanceSeconds};
+  return {lease.id, lease.verdict.hash, lease.verdict.rule_set, lease.clearance_until};
 }
 
 eip712::Voucher voucher_of(const Lease& lease) {

@@ -6,7 +6,8 @@
 
 namespace mizan::exchange {
 
-/// Good for 60 s from the acceptance; the same each time it is asked for.
+/// Of one that was accepted: good for 60 s, on a chain of its latest attempt; the same each time it
+/// is asked for.
 eip712::Clearance clearance_of(const Lease& lease);
 /// The last voucher taken.
 eip712::Voucher voucher_of(const Lease& lease);

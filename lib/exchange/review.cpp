@@ -155,7 +155,7 @@ void Exchange::Core::review_one(Lease& lease) {
     return;
   }
   const bool passes = still_passes(lease, known_rules, *rules, file, judgement);
-  if (!lease.funded()) {
+  if (!lease.accepted()) {
     if (!passes) undo(lease, "policy_changed", true);
     return;
   }

@@ -16,11 +16,12 @@
 
 namespace mizan::exchange {
 
-/// (held ->) matched -> funded -> staging -> running -> collecting -> settled, or failed from any
-/// (docs/LEASE.md).
+/// (held ->) matched -> (on a chain: opening ->) funded -> staging -> running -> collecting ->
+/// settled, or failed from any (docs/LEASE.md).
 enum class LeaseState : uint8_t {
   held,  ///< policy waits for a person
   matched,
+  opening,  ///< accepted; the chain has not told yet that it is open
   funded,
   staging,
   running,
@@ -67,7 +68,7 @@ struct Lease {
   uint64_t number = 0;  ///< leases are counted from 1, in the order of their matches
   OrderId order;        ///< the bid's
   eip712::Terms terms;
-  Signature terms_signature;  ///< the provider's; zero until funded
+  Signature terms_signature;  ///< the provider's; zero until accepted
   eip712::Bid bid;
   Signature bid_signature;
   std::string spec;  ///< empty when the lease is over
@@ -91,11 +92,14 @@ struct Lease {
   UnixMs held_at;   ///< 0 if it never was
   LeaseId held_as;  ///< the id that it had while it was held; zero if it never was
   UnixMs matched_at;
-  UnixMs opened_at;         ///< of acceptance; 0 until then
-  UnixMs heard_at;          ///< last heartbeat that named it (or acceptance, or Resume)
-  UnixMs stopped_at;        ///< of the buyer's RequestClose, or of a listing; 0 if none
-  std::string stop_reason;  ///< that the agent is told: buyer_stopped, listed
-  UnixMs closed_at;         ///< of settlement or undoing; 0 while it lives
+  UnixMs accepted_at;            ///< 0 until then
+  uint64_t clearance_until = 0;  ///< until when its clearance is good, in seconds
+  uint32_t attempt = 0;          ///< how often the chain took its opening back
+  UnixMs opened_at;              ///< of acceptance, on a chain of its Opened; 0 until then
+  UnixMs heard_at;               ///< last heartbeat that named it (or acceptance, or Resume)
+  UnixMs stopped_at;             ///< of the buyer's RequestClose, or of a listing; 0 if none
+  std::string stop_reason;       ///< that the agent is told: buyer_stopped, listed
+  UnixMs closed_at;              ///< of settlement or undoing; 0 while it lives
   uint64_t staged_ms = 0;
   uint64_t ran_ms = 0;
   uint64_t covered_ms = 0;    ///< what the bill rests on
@@ -108,20 +112,27 @@ struct Lease {
   u128 final_charge = 0;
   std::optional<eip712::Close> close;
   Signature close_signature;
+  /// The buyer's, for the contract.
+  std::optional<eip712::RequestClose> request;
+  Signature request_signature;
+  bool billed = false;  ///< closing on a chain: the meter has signed, its Closed is awaited
   Settlement settlement;
 
   uint64_t units() const { return uint64_t{terms.node_count} * terms.units_per_node; }
   /// As far as it is known: covered by heartbeats, or, once it is closing, on the bill.
   uint64_t seconds_billed() const { return closing || over() ? final_seconds : covered_ms / 1000; }
   bool over() const { return state == LeaseState::settled || state == LeaseState::failed; }
+  /// The exchange has cleared it: on a chain it may be open.
+  bool accepted() const { return accepted_at.ms != 0; }
   bool funded() const { return opened_at.ms != 0; }
 
   MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, nodes,
                verdict, case_file, decisions, review, counted, state, closing, failing, reason,
-               phase, exit_code, outputs, escrow, held_at, held_as, matched_at, opened_at, heard_at,
-               stopped_at, stop_reason, closed_at, staged_ms, ran_ms, covered_ms, forfeited_ms,
-               vouchered, voucher_signature, vouchered_at, final_seconds, final_charge, close,
-               close_signature, settlement)
+               phase, exit_code, outputs, escrow, held_at, held_as, matched_at, accepted_at,
+               clearance_until, attempt, opened_at, heard_at, stopped_at, stop_reason, closed_at,
+               staged_ms, ran_ms, covered_ms, forfeited_ms, vouchered, voucher_signature,
+               vouchered_at, final_seconds, final_charge, close, close_signature, request,
+               request_signature, billed, settlement)
 };
 
 /// The policy in force.

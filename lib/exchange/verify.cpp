@@ -96,8 +96,7 @@ Result<void> verify(const Command& command, const Exchange& exchange) {
   if (!exchange.config())
     return fail(ErrorCode::unavailable, "the exchange has no configuration yet");
   const Genesis& config = *exchange.config();
-  return std::visit(Verifier{exchange, config, eip712::Domain::credits(config.exchange_id)},
-                    command);
+  return std::visit(Verifier{exchange, config, domain_of(config)}, command);
 }
 
 }  // namespace mizan::exchange

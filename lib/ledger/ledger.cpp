@@ -27,36 +27,87 @@ Result<void> Ledger::grant(const Address& to, Money amount) {
   return {};
 }
 
+void Ledger::follow(Mirror mirror) {
+  ensure(accounts_.empty() && escrows_.empty(), "a ledger follows a chain from its beginning");
+  mirror_ = std::move(mirror);
+}
+
+Money Ledger::balance(const Address& address) const {
+  const Account& known = account(address);
+  if (!mirror_) return known.balance;
+  const Money there = mirror_->money(mirror_->balance(address));
+  return there - std::min(there, known.reserved);
+}
+
+bool Ledger::knows(const Address& address) const {
+  return accounts_.contains(address) || (mirror_ && mirror_->accounts().contains(address));
+}
+
+/// From free to spend to locked for a lease.
+void Ledger::put_aside(const Address& buyer, Money amount) {
+  Account& account = accounts_[buyer];
+  account.escrowed += amount;
+  if (mirror_) {
+    account.reserved += amount;
+    return;
+  }
+  account.balance -= amount;
+  totals_.balances -= amount;
+  totals_.escrow += amount;
+}
+
+void Ledger::put_back(const Address& buyer, Money amount) {
+  Account& account = accounts_[buyer];
+  account.escrowed -= amount;
+  if (mirror_) {
+    account.reserved -= amount;
+    return;
+  }
+  account.balance += amount;
+  totals_.escrow -= amount;
+  totals_.balances += amount;
+}
+
+void Ledger::set_locked(const LeaseId& lease, bool locked) {
+  const auto it = escrows_.find(lease);
+  ensure(mirror_ && it != escrows_.end(), "a lease that lives has its escrow");
+  Escrow& escrow = it->second;
+  if (escrow.reserved != locked) return;
+  Money& reserved = accounts_[escrow.terms.buyer].reserved;
+  if (locked)
+    reserved -= escrow.amount;
+  else
+    reserved += escrow.amount;
+  escrow.reserved = !locked;
+}
+
+void Ledger::drop(const LeaseId& lease) {
+  set_locked(lease, true);
+  const auto it = escrows_.find(lease);
+  accounts_[it->second.terms.buyer].escrowed -= it->second.amount;
+  escrows_.erase(it);
+}
+
 Result<Money> Ledger::lock(const LeaseId& lease, const EscrowTerms& terms) {
   if (escrows_.contains(lease))
     return fail(ErrorCode::already_exists, "the lease has its escrow already");
   MIZAN_TRY(amount, cost(terms.rate, terms.units, terms.seconds));
-  const auto buyer = accounts_.find(terms.buyer);
-  const Money balance = buyer == accounts_.end() ? Money{} : buyer->second.balance;
-  if (balance < amount)
+  const Money free = balance(terms.buyer);
+  if (free < amount)
     return fail(Error{ErrorCode::insufficient_funds, "the escrow is " + format_usd(amount) +
-                                                         " and the balance " + format_usd(balance) +
+                                                         " and the balance " + format_usd(free) +
                                                          ": add funds, or ask for less or shorter"}
                     .with("needed", to_string(amount))
-                    .with("balance", to_string(balance)));
-  if (buyer != accounts_.end()) {
-    buyer->second.balance -= amount;
-    buyer->second.escrowed += amount;
-  }
-  totals_.balances -= amount;
-  totals_.escrow += amount;
-  escrows_.emplace(lease, Escrow{terms, amount, {}, 0, 0});
+                    .with("balance", to_string(free)));
+  if (amount != Money{}) put_aside(terms.buyer, amount);
+  escrows_.emplace(lease, Escrow{terms, amount, {}, 0, 0, mirror_.has_value()});
   return amount;
 }
 
 Result<void> Ledger::unlock(const LeaseId& lease) {
   MIZAN_TRY(escrow, find_escrow(lease));
   if (escrow->opened != 0) return fail(ErrorCode::conflict, "the lease is open: settle it");
-  Account& buyer = accounts_[escrow->terms.buyer];
-  buyer.escrowed -= escrow->amount;
-  buyer.balance += escrow->amount;
-  totals_.escrow -= escrow->amount;
-  totals_.balances += escrow->amount;
+  put_back(escrow->terms.buyer, escrow->amount);
   escrows_.erase(lease);
   return {};
 }
@@ -113,6 +164,7 @@ Settlement Ledger::split(const Escrow& escrow, Money charged) {
 }
 
 Result<Settlement> Ledger::settle(const LeaseId& lease) {
+  ensure(!mirror_, "on a chain the contract settles");
   MIZAN_TRY(escrow, find_escrow(lease));
   if (escrow->opened == 0) return fail(ErrorCode::conflict, "the lease never opened: unlock it");
   const Settlement out = split(*escrow, escrow->vouchered);
@@ -150,6 +202,7 @@ const Account& Ledger::account(const Address& address) const {
 void Ledger::check() const {
   ensure(totals_.granted == totals_.balances + totals_.escrow + totals_.fees + totals_.withdrawn,
          "granted = balances + escrow + fees + withdrawn");
+  ensure(!mirror_ || mirror_->conserves(), "deposited = withdrawn + balances + escrow");
 }
 
 void Ledger::recount() const {
@@ -163,6 +216,7 @@ Result<void> Ledger::audit() const {
   Money escrowed;
   Money amounts;
   std::map<Address, Money> by_buyer;
+  std::map<Address, Money> reserved;
   // Sums from untrusted bytes: an overflow is a fault of theirs.
   const auto put = [](Money& sum, Money amount) {
     return !__builtin_add_overflow(sum.nano, amount.nano, &sum.nano);
@@ -173,13 +227,24 @@ Result<void> Ledger::audit() const {
       return wrong("an escrow is rate x units x seconds, and no voucher is above it");
     if (!put(amounts, escrow.amount) || !put(by_buyer[escrow.terms.buyer], escrow.amount))
       return wrong("the sum of escrow is too large");
+    if (escrow.reserved && (!mirror_ || !put(reserved[escrow.terms.buyer], escrow.amount)))
+      return wrong("money is reserved on a chain alone");
   }
   for (const auto& [address, account] : accounts_) {
     if (!put(balances, account.balance) || !put(escrowed, account.escrowed))
       return wrong("the sum of balances is too large");
-    const auto it = by_buyer.find(address);
-    if (account.escrowed != (it == by_buyer.end() ? Money{} : it->second))
+    const auto sum_of = [&address](const std::map<Address, Money>& sums) {
+      const auto it = sums.find(address);
+      return it == sums.end() ? Money{} : it->second;
+    };
+    if (account.escrowed != sum_of(by_buyer) || account.reserved != sum_of(reserved))
       return wrong("an account's escrow is that of its leases");
+    if (mirror_ && account.balance != Money{}) return wrong("on a chain the mirror has balances");
+  }
+  if (mirror_) {
+    if (totals_ != Totals{}) return wrong("on a chain the mirror has the sums");
+    if (escrowed != amounts) return wrong("the accounts' escrow is that of the leases");
+    return mirror_->audit();
   }
   if (balances != totals_.balances) return wrong("the total of balances is their sum");
   if (amounts != totals_.escrow || escrowed != amounts)

@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "base/money.hpp"
+#include "ledger/mirror.hpp"
 #include "ledger/nonce_bits.hpp"
 
 #include <map>
@@ -11,13 +12,14 @@
 namespace mizan::ledger {
 
 struct Account {
-  Money balance;     ///< free to spend
+  Money balance;     ///< free to spend; on a chain unused: the mirror has it
   Money escrowed;    ///< locked for its leases as a buyer
+  Money reserved;    ///< part of `escrowed` that the chain has not locked yet; 0 on credits
   Money earned;      ///< paid to it as a provider, ever
   Money spent;       ///< charged to it as a buyer, ever
   NonceBits nonces;  ///< of its bids
   friend bool operator==(const Account&, const Account&) = default;
-  MIZAN_FIELDS(balance, escrowed, earned, spent, nonces)
+  MIZAN_FIELDS(balance, escrowed, reserved, earned, spent, nonces)
 };
 
 /// What a lease's money rests on; as in its Terms.
@@ -35,12 +37,13 @@ struct EscrowTerms {
 
 struct Escrow {
   EscrowTerms terms;
-  Money amount;          ///< rate x units x seconds
-  Money vouchered;       ///< the highest voucher taken
-  uint64_t opened = 0;   ///< when the provider accepted; 0 before
-  uint64_t stopped = 0;  ///< when the buyer asked to stop; 0 if it did not
+  Money amount;           ///< rate x units x seconds
+  Money vouchered;        ///< the highest voucher taken
+  uint64_t opened = 0;    ///< when the provider accepted; 0 before
+  uint64_t stopped = 0;   ///< when the buyer asked to stop; 0 if it did not
+  bool reserved = false;  ///< on a chain: not locked there (yet, or any more)
   friend bool operator==(const Escrow&, const Escrow&) = default;
-  MIZAN_FIELDS(terms, amount, vouchered, opened, stopped)
+  MIZAN_FIELDS(terms, amount, vouchered, opened, stopped, reserved)
 };
 
 /// charged = paid + fee; escrow = charged + refunded. The fee is rounded down, and so is what is
@@ -64,8 +67,25 @@ struct Totals {
 };
 
 /// Every function that can fail changes nothing when it does.
+///
+/// Over credits it moves the balances. Over a chain (`follow`) the contract does that, and the
+/// ledger only reserves: what an account can spend is what the mirror says that it has, less what
+/// is reserved for leases that the contract has not locked.
 class Ledger {
  public:
+  /// From now on the money is on a chain. Before anything else.
+  void follow(Mirror mirror);
+  /// Null on credits.
+  Mirror* mirror() { return mirror_ ? &*mirror_ : nullptr; }
+  const Mirror* mirror() const { return mirror_ ? &*mirror_ : nullptr; }
+  /// On a chain: whether the contract holds the escrow, so that nothing is reserved for it.
+  void set_locked(const LeaseId& lease, bool locked);
+  /// On a chain: forgets a lease that is over; the contract has moved its money.
+  void drop(const LeaseId& lease);
+
+  /// Free to spend: for a lease, a bid that waits.
+  Money balance(const Address& address) const;
+
   /// Credits come into being.
   Result<void> grant(const Address& to, Money amount);
 
@@ -74,6 +94,7 @@ class Ledger {
   Result<Money> lock(const LeaseId& lease, const EscrowTerms& terms);
   /// Undoes `lock` for a lease that was never opened.
   Result<void> unlock(const LeaseId& lease);
+  /// The lease's clock begins. On a chain the money follows with `set_locked`.
   Result<void> open(const LeaseId& lease, uint64_t now);
   /// Freezes elapsed time; later calls leave the first stop.
   Result<void> stop(const LeaseId& lease, uint64_t now);
@@ -91,7 +112,7 @@ class Ledger {
   const Escrow* find(const LeaseId& lease) const;
   /// The account, or one that never had anything.
   const Account& account(const Address& address) const;
-  bool knows(const Address& address) const { return accounts_.contains(address); }
+  bool knows(const Address& address) const;
   NonceBits& nonces(const Address& address) { return accounts_[address].nonces; }
   const Totals& totals() const { return totals_; }
 
@@ -103,13 +124,16 @@ class Ledger {
   Result<void> audit() const;
 
   friend bool operator==(const Ledger&, const Ledger&) = default;
-  MIZAN_FIELDS(accounts_, escrows_, totals_)
+  MIZAN_FIELDS(accounts_, escrows_, totals_, mirror_)
 
  private:
   Result<Escrow*> find_escrow(const LeaseId& lease);
+  void put_aside(const Address& buyer, Money amount);
+  void put_back(const Address& buyer, Money amount);
   std::map<Address, Account> accounts_;
   std::map<LeaseId, Escrow> escrows_;
-  Totals totals_;
+  Totals totals_;  ///< 0 on a chain
+  std::optional<Mirror> mirror_;
 };
 
 }  // namespace mizan::ledger

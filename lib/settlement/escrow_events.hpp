@@ -3,8 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
-#include "base/checked.hpp"
-#include "base/fields.hpp"
+#include "exchange/chain_facts.hpp"
 #include "settlement/abi.hpp"
 
 #include <optional>
@@ -13,67 +12,22 @@
 
 namespace mizan::settlement {
 
-// As in contracts/src/IComputeEscrow.sol; amounts in the token's base units, times in seconds.
-struct Deposited {
-  Address owner;
-  u128 amount = 0;
-  friend bool operator==(const Deposited&, const Deposited&) = default;
-};
-struct Withdrawn {
-  Address owner;
-  Address to;
-  u128 amount = 0;
-  friend bool operator==(const Withdrawn&, const Withdrawn&) = default;
-};
-struct RelayPaid {
-  Address owner;
-  Address relayer;
-  u128 amount = 0;
-  friend bool operator==(const RelayPaid&, const RelayPaid&) = default;
-};
-struct Opened {
-  LeaseId lease;
-  u128 escrow = 0;
-  friend bool operator==(const Opened&, const Opened&) = default;
-};
-struct Claimed {
-  LeaseId lease;
-  u128 amount = 0;
-  u128 fee = 0;  ///< part of the amount
-  friend bool operator==(const Claimed&, const Claimed&) = default;
-};
-struct CloseRequested {
-  LeaseId lease;
-  uint64_t stop = 0;
-  u128 refunded = 0;
-  friend bool operator==(const CloseRequested&, const CloseRequested&) = default;
-};
-struct Closed {
-  LeaseId lease;
-  u128 amount = 0;
-  u128 fee = 0;  ///< part of the amount
-  u128 refunded = 0;
-  friend bool operator==(const Closed&, const Closed&) = default;
-};
+using exchange::chain::BidsCancelled;
+using exchange::chain::Claimed;
+using exchange::chain::ClearanceKeyIs;
+using exchange::chain::Closed;
+using exchange::chain::CloseRequested;
+using exchange::chain::Deposited;
+using exchange::chain::Opened;
+using exchange::chain::Paused;
+using exchange::chain::RelayPaid;
+using exchange::chain::Withdrawn;
+
+// And those that no exchange needs to hear of.
 struct Skipped {
   LeaseId lease;
   Selector reason{};
   friend bool operator==(const Skipped&, const Skipped&) = default;
-};
-struct BidsCancelled {
-  Address owner;
-  uint64_t word = 0;
-  U256 mask;
-  friend bool operator==(const BidsCancelled&, const BidsCancelled&) = default;
-};
-struct Paused {
-  bool paused = false;
-  friend bool operator==(const Paused&, const Paused&) = default;
-};
-/// The key in force from now on; zero: none.
-struct ClearanceKeyIs {
-  Address key;
-  friend bool operator==(const ClearanceKeyIs&, const ClearanceKeyIs&) = default;
 };
 struct ClearanceKeyProposed {
   Address key;

@@ -1,0 +1,309 @@
+// Settlement on a chain: what the contract told, and what it makes of leases. docs/LEASE.md.
+#include "codec/json_fields.hpp"
+#include "exchange/core.hpp"
+
+#include <algorithm>
+
+namespace mizan::exchange {
+namespace {
+
+constexpr uint32_t kMostAttempts = 5;
+constexpr size_t kMostFacts = 100'000;
+
+/// Takes the contract's events into the mirror; what is more than money is put by for later.
+struct Hearer {
+  ledger::Mirror& mirror;
+  const std::map<LeaseId, Lease>& leases;
+  std::optional<LeaseId> stray{};
+  std::vector<chain::BidsCancelled> cancelled{};
+
+  Result<void> operator()(const chain::Deposited& e) { return mirror.deposit(e.owner, e.amount); }
+  Result<void> operator()(const chain::Withdrawn& e) { return mirror.withdraw(e.owner, e.amount); }
+  Result<void> operator()(const chain::RelayPaid& e) {
+    return mirror.move(e.owner, e.relayer, e.amount);
+  }
+  Result<void> operator()(const chain::Opened& e) {
+    const auto lease = leases.find(e.lease);
+    const bool known = lease != leases.end();
+    if (!stray && !(known && lease->second.accepted())) stray = e.lease;
+    std::optional<ledger::Parties> parties;
+    if (known) parties = {lease->second.terms.buyer, lease->second.terms.provider};
+    return mirror.open(e.lease, parties, e.escrow, e.time);
+  }
+  Result<void> operator()(const chain::Claimed& e) {
+    return mirror.claim(e.lease, e.amount, e.fee);
+  }
+  Result<void> operator()(const chain::CloseRequested& e) {
+    return mirror.stop(e.lease, e.stop, e.refunded);
+  }
+  Result<void> operator()(const chain::Closed& e) {
+    return mirror.close(e.lease, e.amount, e.fee, e.refunded);
+  }
+  Result<void> operator()(const chain::BidsCancelled& e) {
+    cancelled.push_back(e);
+    return {};
+  }
+  Result<void> operator()(const chain::Paused& e) {
+    mirror.set_paused(e.paused);
+    return {};
+  }
+  Result<void> operator()(const chain::ClearanceKeyIs& e) {
+    mirror.set_clearance_key(e.key);
+    return {};
+  }
+};
+
+}  // namespace
+
+Result<void> Exchange::Core::check_opens() const {
+  const ledger::Mirror* mirror = state.ledger.mirror();
+  if (mirror == nullptr) return {};
+  if (state.chain_alarm)
+    return fail(ErrorCode::unavailable,
+                "no lease opens: " + hex0x(state.chain_alarm->view()) +
+                    " opened on the contract and was never cleared here, so the clearance key is "
+                    "stolen: have the guardian revoke it");
+  if (mirror->sums().paused)
+    return fail(ErrorCode::unavailable, "no lease opens: the contract is paused");
+  if (mirror->sums().clearance_key != state.config->clearance)
+    return fail(ErrorCode::unavailable,
+                "no lease opens: the contract's clearance key is another one than the exchange's");
+  return {};
+}
+
+/// What the contract knows of the lease; nothing if it has not opened, or on credits.
+const ledger::ChainLease* Exchange::Core::on_chain(const LeaseId& id) const {
+  const ledger::Mirror* mirror = state.ledger.mirror();
+  return mirror == nullptr ? nullptr : mirror->find(id);
+}
+
+bool Exchange::Core::locked_on_chain(const LeaseId& id) const {
+  const ledger::ChainLease* there = on_chain(id);
+  return there != nullptr && !there->closed;
+}
+
+bool Exchange::Core::wants_stop(const Lease& lease) const {
+  const ledger::ChainLease* there = on_chain(lease.id);
+  return lease.request && there != nullptr && !there->closed && there->stopped == 0;
+}
+
+Result<Answer> Exchange::Core::run(const ChainSeen& command) {
+  ledger::Mirror* mirror = state.ledger.mirror();
+  if (mirror == nullptr)
+    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  if (command.facts.size() > kMostFacts)
+    return bad_field("facts", "are at most 100000", ErrorCode::too_large);
+  const bool opened = check_opens().has_value();
+  Hearer hearer{*mirror, state.leases};
+  MIZAN_CHECK(mirror->begin(command.to));
+  for (const ChainFact& fact : command.facts)
+    if (const auto heard = std::visit(hearer, fact); !heard) {
+      mirror->abandon();
+      return fail(heard.error());
+    }
+  const ledger::Mirror::Touched touched = mirror->end();
+  if (hearer.stray && !state.chain_alarm) {
+    state.chain_alarm = hearer.stray;
+    emit(ChainAlarm{*hearer.stray});
+  }
+  for (const chain::BidsCancelled& one : hearer.cancelled) {
+    if (!state.ledger.knows(one.owner)) continue;
+    const ledger::NonceBits& nonces = state.ledger.account(one.owner).nonces;
+    // Whoever cancels more words than there is room for finds out at the contract.
+    if (nonces.has_word(one.word) || nonces.words() < state.config->limits.nonce_words)
+      cancel_nonces(one.owner, one.word, one.mask);
+  }
+  follow(touched);
+  expire_openings();
+  if (!opened && check_opens()) woken_bids_ = true;
+  return Answer{};
+}
+
+Result<Answer> Exchange::Core::run(const ChainTakenBack& command) {
+  ledger::Mirror* mirror = state.ledger.mirror();
+  if (mirror == nullptr)
+    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  const bool opened = check_opens().has_value();
+  MIZAN_TRY(touched, mirror->take_back(command.back_to));
+  follow(touched);
+  if (!opened && check_opens()) woken_bids_ = true;
+  return Answer{};
+}
+
+Result<Answer> Exchange::Core::run(const NotOpened& command) {
+  if (!is_code(command.reason)) return bad_field("reason", "has at most 64 of a-z, 0-9 and _");
+  MIZAN_TRY(lease, find_lease(command.lease));
+  const Answer answer{lease->order, {lease->id}, false, false};
+  // One that was open once may open again: its next attempt comes when this one's time is over.
+  if (lease->funded() && opening.contains(lease->id)) return answer;
+  if (lease->state != LeaseState::opening)
+    return fail(ErrorCode::conflict, "the lease does not wait for its opening");
+  end_unopened(*lease, command.reason.empty() ? "not_opened" : command.reason);
+  return answer;
+}
+
+/// What the chain has moved, in the leases; and whose money came may pay for what waits.
+void Exchange::Core::follow(const ledger::Mirror::Touched& touched) {
+  for (const LeaseId& id : touched.leases) {
+    const auto lease = state.leases.find(id);
+    // One that was never cleared is none of ours.
+    if (lease != state.leases.end() && lease->second.accepted()) reconcile(lease->second);
+  }
+  woken_buyers_.insert(woken_buyers_.end(), touched.accounts.begin(), touched.accounts.end());
+}
+
+/// Holds a lease against what the contract says of it now.
+void Exchange::Core::reconcile(Lease& lease) {
+  const ledger::ChainLease* there = on_chain(lease.id);
+  if (!lease.over() && lease.state != LeaseState::opening)
+    state.ledger.set_locked(lease.id, there != nullptr);
+  if (there == nullptr) {
+    // Its opening was taken back. The clearance that it had may do once more.
+    if (wants_opening(lease) && lease.clearance_until < seconds_now()) clear_again(lease);
+  } else if (lease.over()) {
+    if (there->closed) take_amounts(lease, *there);
+  } else {
+    if (lease.state == LeaseState::opening) open_by_chain(lease, *there);
+    if (there->stopped != 0 && lease.stopped_at.ms == 0 && !lease.closing)
+      stop(lease, "buyer_stopped");
+    if (there->closed) close_by_chain(lease, *there);
+  }
+  note_chain(lease);
+}
+
+/// Whether the lease is to be open on the chain and is not: accepted, or to be paid for.
+bool Exchange::Core::wants_opening(const Lease& lease) const {
+  if (!lease.accepted() || on_chain(lease.id) != nullptr) return false;
+  return !lease.over() || (lease.funded() && lease.settlement.charged != 0);
+}
+
+/// Whether it is open there and is to be closed.
+bool Exchange::Core::wants_closing(const Lease& lease) const {
+  return lease.accepted() && (lease.billed || lease.over()) && locked_on_chain(lease.id);
+}
+
+/// What is wanted of the chain for it; told when it begins to be wanted.
+void Exchange::Core::note_chain(const Lease& lease) {
+  if (state.ledger.mirror() == nullptr) return;
+  if (!wants_opening(lease))
+    opening.erase(lease.id);
+  else if (opening.insert(lease.id).second)
+    emit(OpenWanted{lease.id, lease.terms.buyer, lease.terms.provider});
+  if (!wants_closing(lease))
+    settling.erase(lease.id);
+  else if (settling.insert(lease.id).second)
+    emit(CloseWanted{lease.id});
+}
+
+void Exchange::Core::open_by_chain(Lease& lease, const ledger::ChainLease& there) {
+  // By the block's time; but a chain's clock is not the exchange's.
+  fund(lease, std::min(std::max(at_seconds(there.opened), lease.accepted_at), state.now));
+  state.ledger.set_locked(lease.id, true);
+  if (wants_stop(lease)) emit(StopWanted{lease.id});
+  if (lease.stopped_at.ms != 0) stop_open(lease);
+}
+
+/// Over by the contract's word: by a Close that was wanted, or that somebody else brought.
+void Exchange::Core::close_by_chain(Lease& lease, const ledger::ChainLease& there) {
+  if (!lease.closing) {
+    const bool exited = lease.phase >= kExited;
+    fix_bill(lease, seconds_vouchered(lease), lease.phase != kExited,
+             exited || !lease.reason.empty() ? reason_of_exit(lease) : "closed_on_chain");
+  }
+  take_amounts(lease, there);
+  state.ledger.drop(lease.id);
+  count_end(lease.terms.provider, !lease.failing);
+  finish(lease);
+}
+
+void Exchange::Core::take_amounts(Lease& lease, const ledger::ChainLease& there) {
+  const ledger::Mirror& mirror = *state.ledger.mirror();
+  const Money charged = mirror.money(there.paid);
+  const Money fee = mirror.money(there.fee);
+  const Money refunded = mirror.money(there.refunded);
+  lease.settlement = {charged.nano, fee.nano, (charged - fee).nano, refunded.nano};
+  lease.escrow = (charged + refunded).nano;  // in whole units of the token
+  emit(LeaseChanged{lease.id});
+}
+
+bool Exchange::Core::may_open_again(const Lease& lease) const {
+  const uint64_t then = state.ledger.mirror()->last().time;
+  return check_opens() && lease.attempt < kMostAttempts && then <= lease.bid.valid_until &&
+         then <= lease.bid.latest_start && then < lease.terms.start + lease.terms.seconds &&
+         !is_frozen(lease.terms.buyer) && !is_frozen(lease.terms.provider);
+}
+
+/// Of a lease that was open: a fresh clearance for another attempt; or the end of it.
+void Exchange::Core::clear_again(Lease& lease) {
+  if (!may_open_again(lease)) return give_up(lease);
+  ++lease.attempt;
+  lease.clearance_until =
+      std::max(seconds_now(), state.ledger.mirror()->last().time) + kClearanceSeconds;
+}
+
+/// It was open and is not any more, for good: there is nothing to pay it from.
+void Exchange::Core::give_up(Lease& lease) {
+  lease.settlement = {0, 0, 0, lease.escrow};
+  emit(LeaseChanged{lease.id});
+  if (lease.over()) return;
+  if (!lease.closing) fix_bill(lease, 0, true, "chain_turned");
+  lease.failing = true;
+  lease.reason = "chain_turned";
+  lease.final_seconds = 0;
+  lease.final_charge = 0;
+  state.ledger.drop(lease.id);
+  finish(lease);
+}
+
+/// It never was open, and can't be any more.
+void Exchange::Core::end_unopened(Lease& lease, const std::string& reason) {
+  const OrderId order = lease.order;
+  if (lease.stopped_at.ms == 0) return undo(lease, reason, true);
+  undo(lease, lease.stop_reason, false);
+  end_bid(order, BidChange::cancelled);
+}
+
+/// Clearances whose time has passed at the chain: what did not open by them does not.
+void Exchange::Core::expire_openings() {
+  const uint64_t then = state.ledger.mirror()->last().time;
+  const std::vector<LeaseId> waiting(opening.begin(), opening.end());
+  for (const LeaseId& id : waiting) {
+    Lease& lease = state.leases.find(id)->second;
+    if (then <= lease.clearance_until) continue;
+    if (lease.state == LeaseState::opening) {
+      end_unopened(lease, "not_opened");
+      continue;
+    }
+    opening.erase(id);
+    clear_again(lease);
+    note_chain(lease);
+  }
+}
+
+const ledger::Mirror* Exchange::chain() const {
+  return core_->state.ledger.mirror();
+}
+std::optional<LeaseId> Exchange::chain_alarm() const {
+  return core_->state.chain_alarm;
+}
+Result<void> Exchange::opens() const {
+  return core_->check_opens();
+}
+std::vector<const Lease*> Exchange::opening() const {
+  std::vector<const Lease*> out;
+  for (const LeaseId& id : core_->opening) out.push_back(find_lease(id));
+  return out;
+}
+std::vector<const Lease*> Exchange::settling() const {
+  std::vector<const Lease*> out;
+  for (const LeaseId& id : core_->settling) out.push_back(find_lease(id));
+  return out;
+}
+std::vector<const Lease*> Exchange::stopping() const {
+  std::vector<const Lease*> out;
+  for (const auto& [id, lease] : core_->state.leases)
+    if (core_->wants_stop(lease)) out.push_back(&lease);
+  return out;
+}
+
+}  // namespace mizan::exchange
