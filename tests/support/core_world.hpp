@@ -36,7 +36,7 @@ class CoreWorld {
     Bytes seed(as_bytes("mizan-exchange").begin(), as_bytes("mizan-exchange").end());
     seed.insert(seed.end(), genesis.identity.bytes.begin(), genesis.identity.bytes.end());
     genesis.exchange_id = keccak256(seed);
-    domain = eip712::Domain::credits(genesis.exchange_id);
+    domain = exchange::domain_of(genesis);
     ok(genesis);
   }
 
