@@ -16,6 +16,7 @@ constexpr uint64_t kUnseenJumpMs = 2'000;
 constexpr uint64_t kAcceptMs = 10'000;
 constexpr uint64_t kClearanceMs = 60'000;
 constexpr uint64_t kReadinessMs = 60'000;
+constexpr uint64_t kLongAgoMs = 600'000;
 /// What a machine that nothing troubles takes at most to start a job, and to hand it in.
 constexpr uint64_t kStartMs = 5'000;
 constexpr uint64_t kHandInMs = 5'000;
@@ -122,8 +123,12 @@ void Inspector::look_at_excuse(const Case& at) {
     expect(at, at.agent.machine_died_since(at.matched) || at.agent.lost_a_write_of(at.lease.id),
            "neither did its machine stop nor was a write of it lost");
   } else if (why == "conflict") {
-    expect(at, at.agent.died_since(0) || at.agent.lost_its_ask() || world_.faults.any(),
-           "turned down though nothing was wrong");
+    // The exchange gave a lease of it up, which still runs there; or it has forgotten its ask.
+    const uint64_t before = at.matched - std::min(at.matched, kLongAgoMs);
+    expect(at,
+           at.agent.died_since(before) || at.agent.lost_its_ask() ||
+               away_ms(at, before, at.now) + slack >= kAcceptMs,
+           "turned down though its provider was there all the time");
   } else {
     expect(at, false, "no fault leads to this");
   }
