@@ -32,10 +32,6 @@ struct Free {
 template <class T>
 using Owned = std::unique_ptr<T, Free>;
 
-tl::unexpected<Error> malformed(std::string why) {
-  return fail(ErrorCode::credential_malformed, "the credential is malformed: " + std::move(why));
-}
-
 Owned<EVP_PKEY> p256_key(const P256Key& key) {
   std::array<uint8_t, 65> point{};
   point[0] = 4;  // uncompressed
@@ -102,6 +98,10 @@ std::string signing_input(const json::object& payload, std::string_view type,
 }
 
 }  // namespace
+
+tl::unexpected<Error> malformed(std::string why) {
+  return fail(ErrorCode::credential_malformed, "the credential is malformed: " + std::move(why));
+}
 
 std::string base64url(ByteView bytes) {
   std::string text;

@@ -61,6 +61,9 @@ struct Jws {
   Bytes signature;
 };
 
+/// credential_malformed, with the reason.
+tl::unexpected<Error> malformed(std::string why);
+
 /// Bounds: 64 KiB, objects at most 8 deep, no name twice. credential_malformed otherwise.
 Result<Jws> parse_jws(std::string_view compact);
 

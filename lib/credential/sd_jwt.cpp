@@ -16,10 +16,6 @@ constexpr std::string_view kBindingType = "kb+jwt";
 constexpr size_t kMaxDisclosures = 256;
 constexpr size_t kSaltBytes = 16;
 
-tl::unexpected<Error> malformed(std::string why) {
-  return fail(ErrorCode::credential_malformed, "the credential is malformed: " + std::move(why));
-}
-
 std::string digest_of(std::string_view text) {
   return base64url(sha256(text).view());
 }

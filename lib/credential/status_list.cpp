@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kType = "statuslist+jwt";
 
-tl::unexpected<Error> malformed(std::string why) {
+tl::unexpected<Error> malformed_list(std::string why) {
   return fail(ErrorCode::credential_malformed, "the status list is malformed: " + std::move(why));
 }
 
@@ -27,8 +27,8 @@ Result<StatusList> StatusList::parse(std::string_view token, std::string_view ur
   const auto* sub = jws.payload.if_contains("sub");
   const auto* exp = jws.payload.if_contains("exp");
   const auto* list = jws.payload.if_contains("status_list");
-  if (sub == nullptr || *sub != json::value(uri)) return malformed("it is another list (sub)");
-  if (exp == nullptr || !exp->is_number()) return malformed("it has no end (exp)");
+  if (sub == nullptr || *sub != json::value(uri)) return malformed_list("it is another list (sub)");
+  if (exp == nullptr || !exp->is_number()) return malformed_list("it has no end (exp)");
   boost::system::error_code inexact;
   if (exp->to_number<uint64_t>(inexact) <= now || inexact)
     return fail(ErrorCode::credential_expired, "the status list's time is over (exp)");
@@ -37,12 +37,12 @@ Result<StatusList> StatusList::parse(std::string_view token, std::string_view ur
   const auto* lst = object != nullptr ? object->if_contains("lst") : nullptr;
   if (bits == nullptr || !bits->is_number() || bits->to_number<uint64_t>(inexact) != 1 ||
       lst == nullptr || !lst->is_string())
-    return malformed("status_list has not one bit an entry, or no lst");
+    return malformed_list("status_list has not one bit an entry, or no lst");
   MIZAN_TRY(packed, parse_base64url(lst->get_string()));
   StatusList result(std::string(uri), kMaxEntries);
   uLongf size = result.bits_.size();  // also the bound of what is unpacked
   if (uncompress(result.bits_.data(), &size, packed.data(), packed.size()) != Z_OK)
-    return malformed("lst does not unpack, or to over 128 KiB");
+    return malformed_list("lst does not unpack, or to over 128 KiB");
   result.bits_.resize(size);
   return result;
 }
@@ -68,7 +68,7 @@ Result<void> StatusList::revoke(uint64_t index) {
 }
 
 Result<void> StatusList::check(uint64_t index) const {
-  if (index / 8 >= bits_.size()) return malformed("it ends before the credential's index");
+  if (index / 8 >= bits_.size()) return malformed_list("it ends before the credential's index");
   if ((bits_[index / 8] >> index % 8 & 1) != 0)
     return fail(ErrorCode::credential_revoked, "its issuer has revoked the credential");
   return {};

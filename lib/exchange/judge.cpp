@@ -14,21 +14,20 @@ namespace {
 using policy::Country;
 using policy::Disposition;
 using policy::Fact;
-using policy::Outcome;
 
 constexpr std::string_view kHead = "exchange";
 
-Disposition disposition_of(Outcome outcome, bool covered) {
+Disposition disposition_of(policy::Outcome outcome, bool covered) {
   switch (outcome) {
-    case Outcome::prohibited:
+    case policy::Outcome::prohibited:
       return Disposition::block;
-    case Outcome::licence:
+    case policy::Outcome::licence:
       return covered ? Disposition::pass : Disposition::block;
-    case Outcome::red_flag:
-    case Outcome::insufficient:
+    case policy::Outcome::red_flag:
+    case policy::Outcome::insufficient:
       return Disposition::hold;
-    case Outcome::notify:
-    case Outcome::allow:
+    case policy::Outcome::notify:
+    case policy::Outcome::allow:
       return Disposition::pass;
   }
   return Disposition::block;
@@ -36,12 +35,12 @@ Disposition disposition_of(Outcome outcome, bool covered) {
 
 /// One finding after the operator's strictness.
 struct Weighed {
-  Outcome outcome = Outcome::allow;
+  policy::Outcome outcome = policy::Outcome::allow;
   Disposition disposition = Disposition::pass;
 };
 
-Weighed weigh(const CaseFile& file, Outcome outcome, bool covered) {
-  const Outcome worse = stricter(file.stricter, outcome);
+Weighed weigh(const CaseFile& file, policy::Outcome outcome, bool covered) {
+  const policy::Outcome worse = stricter(file.stricter, outcome);
   return {worse, disposition_of(worse, covered && worse == outcome)};
 }
 
@@ -115,25 +114,25 @@ Judgement judge(const policy::RuleSet& rules, const CaseFile& file) {
     out.outcome = std::max(out.outcome, one.outcome);
     out.disposition = std::max(out.disposition, one.disposition);
   };
-  see(weigh(file, Outcome::allow, false));
+  see(weigh(file, policy::Outcome::allow, false));
   for (const policy::Finding& finding : out.verdict.findings)
     see(weigh(file, finding.outcome, finding.licence.has_value()));
-  if (!file.flags.empty()) see(weigh(file, Outcome::red_flag, false));
+  if (!file.flags.empty()) see(weigh(file, policy::Outcome::red_flag, false));
   return out;
 }
 
-std::map<std::string, Outcome> held_by(const policy::RuleSet& rules, const CaseFile& file,
+std::map<std::string, policy::Outcome> held_by(const policy::RuleSet& rules, const CaseFile& file,
                                        const Judgement& judgement) {
-  std::map<std::string, Outcome> out;
+  std::map<std::string, policy::Outcome> out;
   const auto see = [&out](std::string name, const Weighed& one) {
     if (one.disposition != Disposition::hold) return;
-    Outcome& worst = out.try_emplace(std::move(name), one.outcome).first->second;
+    policy::Outcome& worst = out.try_emplace(std::move(name), one.outcome).first->second;
     worst = std::max(worst, one.outcome);
   };
   for (const policy::Finding& finding : judgement.verdict.findings)
     see(rules.rules()[finding.rule].id, weigh(file, finding.outcome, finding.licence.has_value()));
   for (const Flag flag : file.flags)
-    see(std::string(rule_name(flag)), weigh(file, Outcome::red_flag, false));
+    see(std::string(rule_name(flag)), weigh(file, policy::Outcome::red_flag, false));
   return out;
 }
 
@@ -152,7 +151,7 @@ Spoken spoken(const policy::RuleSet& rules, const CaseFile& file, const Judgemen
     worst = &finding;
     most = one;
   }
-  if (!file.flags.empty() && worse(weigh(file, Outcome::red_flag, false))) {
+  if (!file.flags.empty() && worse(weigh(file, policy::Outcome::red_flag, false))) {
     out.rule = rule_name(file.flags.front());
     out.head = kHead;
     out.sentence = sentence(file.flags.front(), policy::Language::en);
@@ -163,7 +162,7 @@ Spoken spoken(const policy::RuleSet& rules, const CaseFile& file, const Judgemen
   out.rule = rule.id;
   out.head = to_string(rule.head);
   out.sentence = rule.sentence;
-  if (worst->outcome != Outcome::insufficient) return out;
+  if (worst->outcome != policy::Outcome::insufficient) return out;
   const auto view = worst->strict ? policy::View::strict : policy::View::values;
   const auto grounds = with_seen(rules, file.subject, [&](const policy::Case& subject) {
     return policy::explain(policy::Facts(rules, subject), rule.when, view);

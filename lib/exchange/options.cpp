@@ -8,7 +8,7 @@
 namespace mizan::exchange {
 namespace {
 
-constexpr size_t kMostText = 64 * 1024;
+constexpr size_t kMostOptions = 64 * 1024;
 constexpr size_t kMostIssuers = 64;
 constexpr size_t kMostOfficers = 64;
 constexpr size_t kMostUri = 512;
@@ -37,7 +37,7 @@ Result<void> read_stricter(const std::map<std::string, std::string>& words, Poli
 Result<PolicyOptions> read_policy_options(std::string_view text) {
   PolicyOptions out;
   if (text.empty()) return out;
-  MIZAN_TRY(value, parse_json(text, {kMostText, 8, false}, "options"));
+  MIZAN_TRY(value, parse_json(text, {kMostOptions, 8, false}, "options"));
   ObjectReader in(value, "options");
   std::map<std::string, json::value> issuers;
   std::vector<Address> officers;

@@ -12,9 +12,9 @@ namespace {
 using policy::Country;
 using policy::Fact;
 
-constexpr size_t kMostText = 512;
+constexpr size_t kLongestText = 512;
 constexpr size_t kMostEntries = 64;
-constexpr size_t kMostCounted = 60;
+constexpr size_t kMostCountedBefore = 60;
 constexpr size_t kMostLicences = 10'000;
 constexpr uint64_t kMostAheadS = 300;
 
@@ -26,7 +26,7 @@ bool is_name(const std::string& text, size_t most) {
 /// What stands in the journal may be read by a program that knows other rules: only the shape is
 /// checked here.
 Result<void> check_facts(const PartyFacts& facts) {
-  if (!is_name(facts.issuer, kMostText)) return bad_field("facts.issuer", "has 1 to 512 bytes");
+  if (!is_name(facts.issuer, kLongestText)) return bad_field("facts.issuer", "has 1 to 512 bytes");
   for (const Fact<Country>* fact : {&facts.country, &facts.hq, &facts.parent_hq})
     if (fact->value.code >= policy::kCountryCodes)
       return bad_field("facts", "a country has two letters");
@@ -43,7 +43,7 @@ Result<void> check_facts(const PartyFacts& facts) {
   for (const Disclosure& disclosure : facts.disclosures)
     if (!is_name(disclosure.name, kMostEntries))
       return bad_field("facts.disclosures", "a name has 1 to 64 bytes");
-  if (facts.status_list.size() > kMostText)
+  if (facts.status_list.size() > kLongestText)
     return bad_field("facts.status_list", "has at most 512 bytes");
   return {};
 }
@@ -153,7 +153,7 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   const bool buys = live_leases.contains(account);
   if (buys)
     for (const Lease* lease : leases_of(account))
-      if (!lease->over() && lease->terms.buyer == account && lease->counted.size() > kMostCounted)
+      if (!lease->over() && lease->terms.buyer == account && lease->counted.size() > kMostCountedBefore)
         return fail(ErrorCode::limit_exceeded,
                     "the account has proven to be of too many persons and groups while it leases");
   const bool was_frozen = is_frozen(account);

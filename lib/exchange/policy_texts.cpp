@@ -13,8 +13,8 @@ using policy::Country;
 using policy::Evidence;
 using policy::Fact;
 
-constexpr size_t kMostEntries = 64;
-constexpr size_t kMostText = 128;
+constexpr size_t kMostWords = 64;
+constexpr size_t kLongestWord = 128;
 
 constexpr std::array<std::string_view, 5> kAttributes = {"certifications", "datacenter_marketed",
                                                          "licence_conditions", "notices", "origin"};
@@ -32,9 +32,9 @@ Result<Country> read_country(const json::value& value, std::string_view path) {
 
 Result<std::vector<std::string>> read_words(const json::value& value, std::string_view path) {
   MIZAN_TRY(words, from_json<std::vector<std::string>>(value, path));
-  if (words.size() > kMostEntries) return bad_field(path, "has at most 64 entries");
+  if (words.size() > kMostWords) return bad_field(path, "has at most 64 entries");
   for (const std::string& word : words)
-    if (word.empty() || word.size() > kMostText)
+    if (word.empty() || word.size() > kLongestWord)
       return bad_field(path, "entries have 1 to 128 bytes");
   return words;
 }

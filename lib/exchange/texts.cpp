@@ -10,7 +10,7 @@ namespace {
 
 using market::Field;
 
-constexpr size_t kMostText = 128;
+constexpr size_t kLongestItem = 128;
 constexpr size_t kMostCached = 256;
 constexpr uint64_t kMostAttribute = market::kMostSliced;
 
@@ -32,7 +32,7 @@ bool is_claimed(Field field) {
 
 Result<std::string> read_word(const json::value& value, std::string_view path) {
   MIZAN_TRY(word, from_json<std::string>(value, path));
-  if (word.empty() || word.size() > kMostText) return bad_field(path, "has 1 to 128 bytes");
+  if (word.empty() || word.size() > kLongestItem) return bad_field(path, "has 1 to 128 bytes");
   return word;
 }
 
@@ -57,7 +57,7 @@ Result<void> read_value(Field field, const json::value& value, std::string_view 
   MIZAN_TRY(list, from_json<std::vector<std::string>>(value, path));
   if (list.size() > kMostCached) return bad_field(path, "has at most 256 digests");
   for (const std::string& item : list)
-    if (item.empty() || item.size() > kMostText)
+    if (item.empty() || item.size() > kLongestItem)
       return bad_field(path, "items have 1 to 128 bytes");
   out.cached = std::move(list);
   return {};

@@ -16,7 +16,7 @@ constexpr std::array<Suffix, 5> kDurations = {
 constexpr std::array<Suffix, 8> kSizes = {
     {{"", 1}, {"G", 1}, {"GB", 1}, {"Gi", 1}, {"GiB", 1}, {"T", 1024}, {"TB", 1024}, {"Ti", 1024}}};
 
-tl::unexpected<Error> bad(const std::string& field, const std::string& what) {
+tl::unexpected<Error> bad_quantity(const std::string& field, const std::string& what) {
   return fail(Error{ErrorCode::invalid_argument, field + ": " + what}.with("field", field));
 }
 
@@ -34,7 +34,7 @@ std::optional<uint64_t> take_number(std::string_view& text) {
 Result<uint64_t> parse_duration(std::string_view text, const std::string& field) {
   const std::string spelled(text);
   const auto refuse = [&] {
-    return bad(field,
+    return bad_quantity(field,
                "\"" + spelled + "\" is no duration; write seconds, or like 90s, 10m, 12h, 2d");
   };
   uint64_t total = 0;
@@ -55,7 +55,7 @@ Result<uint64_t> parse_duration(std::string_view text, const std::string& field)
     total += *number * factor;
   }
   if (total == 0 || total > kSecondsMax)
-    return bad(field, "must be between one second and 366 days");
+    return bad_quantity(field, "must be between one second and 366 days");
   return total;
 }
 
@@ -67,9 +67,9 @@ Result<uint64_t> parse_gigabytes(std::string_view text, const std::string& field
   for (const Suffix& suffix : kSizes)
     if (text == suffix.text) factor = suffix.factor;
   if (!number || factor == 0)
-    return bad(field, "\"" + spelled + "\" is no size; write whole gigabytes, like 64 or 64+");
+    return bad_quantity(field, "\"" + spelled + "\" is no size; write whole gigabytes, like 64 or 64+");
   if (*number == 0 || *number * factor > kGigabytesMax)
-    return bad(field, "must be between 1 and 1000000 gigabytes");
+    return bad_quantity(field, "must be between 1 and 1000000 gigabytes");
   return *number * factor;
 }
 

@@ -7,12 +7,12 @@
 namespace mizan::journal {
 namespace {
 
-constexpr std::string_view kMagic = "MIZANHD1";
+constexpr std::string_view kSealMagic = "MIZANHD1";
 constexpr size_t kBytes = 8 + 8 + 32 + 32;
 
 Bytes encode_seal(const Head& head) {
   Writer writer;
-  writer.raw(as_bytes(kMagic));
+  writer.raw(as_bytes(kSealMagic));
   writer.put(head.sequence);
   writer.put(head.hash);
   writer.put(sha256(writer.bytes()));
@@ -21,7 +21,7 @@ Bytes encode_seal(const Head& head) {
 
 std::optional<Head> decode_seal(const Bytes& bytes) {
   Reader reader(bytes);
-  reader.raw(kMagic.size());
+  reader.raw(kSealMagic.size());
   Head head;
   head.sequence = reader.get<uint64_t>();
   head.hash = reader.get<Hash32>();

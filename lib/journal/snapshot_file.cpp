@@ -12,9 +12,9 @@
 namespace mizan::journal {
 namespace {
 
-constexpr std::string_view kMagic = "MIZANSN1";
+constexpr std::string_view kSnapshotMagic = "MIZANSN1";
 constexpr size_t kHeaderBytes = 8 + 8 + 32 + 8;
-constexpr size_t kHashBytes = 32;
+constexpr size_t kSealBytes = 32;
 
 // Twenty digits: then names sort as numbers do, and every sequence number fits.
 std::string file_name(uint64_t sequence) {
@@ -34,7 +34,7 @@ std::optional<uint64_t> sequence_of(const std::string& name) {
 
 Bytes header(const Head& at, uint64_t state_bytes) {
   Writer writer;
-  writer.raw(as_bytes(kMagic));
+  writer.raw(as_bytes(kSnapshotMagic));
   writer.put(at.sequence);
   writer.put(at.hash);
   writer.put(state_bytes);
@@ -71,18 +71,18 @@ Result<std::optional<Snapshot>> SnapshotFolder::load() const {
   MIZAN_TRY(bytes, read_file(env_, path, std::numeric_limits<uint64_t>::max()));
   const ByteView view = bytes;
   Snapshot snapshot{.at = {.sequence = *youngest, .hash = {}}, .state = {}};
-  bool whole = bytes.size() >= kHeaderBytes + kHashBytes;
+  bool whole = bytes.size() >= kHeaderBytes + kSealBytes;
   if (whole) {
-    const ByteView state = view.subspan(kHeaderBytes, bytes.size() - kHeaderBytes - kHashBytes);
+    const ByteView state = view.subspan(kHeaderBytes, bytes.size() - kHeaderBytes - kSealBytes);
     std::copy_n(bytes.begin() + 16, 32, snapshot.at.hash.bytes.begin());
     const Bytes expected = header(snapshot.at, state.size());
     const Hash32 hash = hash_of(expected, state);
     whole = std::equal(expected.begin(), expected.end(), bytes.begin()) &&
-            std::equal(hash.bytes.begin(), hash.bytes.end(), bytes.end() - kHashBytes);
+            std::equal(hash.bytes.begin(), hash.bytes.end(), bytes.end() - kSealBytes);
   }
   if (!whole) return fail(damaged(path, "the snapshot's hash differs"));
   // In place: a large state is not held twice.
-  bytes.resize(bytes.size() - kHashBytes);
+  bytes.resize(bytes.size() - kSealBytes);
   bytes.erase(bytes.begin(), bytes.begin() + kHeaderBytes);
   snapshot.state = std::move(bytes);
   return snapshot;

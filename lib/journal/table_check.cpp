@@ -11,7 +11,7 @@ namespace {
 // The footer: checksum type (1), the handle of the index of metablocks (two varints), another
 // handle, padding, format version (4), magic number (8, little-endian).
 constexpr size_t kFooterBytes = 53;
-constexpr std::array<uint8_t, 8> kMagic{0xf7, 0xcf, 0xf4, 0x85, 0xb7, 0x41, 0xe2, 0x88};
+constexpr std::array<uint8_t, 8> kTableMagic{0xf7, 0xcf, 0xf4, 0x85, 0xb7, 0x41, 0xe2, 0x88};
 // A block ends with the number of its restart points (4, little-endian); type and checksum follow.
 constexpr size_t kTrailerBytes = 5;
 constexpr size_t kCountBytes = 4;
@@ -33,7 +33,7 @@ Result<void> check_table(rocksdb::Env& env, const std::string& path) {
   if (!status.ok()) return fail(storage_error(status, "open " + path));
   if (size < kFooterBytes) return {};
   MIZAN_TRY(footer, read_at(*file, path, size - kFooterBytes, kFooterBytes));
-  if (footer.size() != kFooterBytes || !std::equal(kMagic.begin(), kMagic.end(), footer.end() - 8))
+  if (footer.size() != kFooterBytes || !std::equal(kTableMagic.begin(), kTableMagic.end(), footer.end() - 8))
     return {};
   uint64_t index = 0;
   for (size_t i = 1, shift = 0; shift < 63; ++i, shift += 7) {

@@ -18,7 +18,7 @@ namespace {
 
 namespace http = beast::http;
 
-constexpr size_t kPiece = 64 << 10;
+constexpr size_t kServedPiece = 64 << 10;
 
 Error no_answer() {
   return Error{ErrorCode::unavailable, "the exchange is stopping; try again", {}};
@@ -150,7 +150,7 @@ asio::awaitable<void> Server::Impl::serve(Stream stream, std::string peer) {
 
 asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, const std::string& peer) {
   // Holds the headers and, when requests are pipelined, the beginning of the next ones.
-  beast::flat_buffer buffer(options.max_header_bytes + kPiece);
+  beast::flat_buffer buffer(options.max_header_bytes + kServedPiece);
   bool first = true;
   while (true) {
     http::request_parser<http::empty_body> head;
@@ -161,7 +161,7 @@ asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, const std::st
       // Wait for the next request's first byte, then hold its sender to the headers' time.
       error_code ec;
       const size_t got =
-          co_await stream.async_read_some(buffer.prepare(std::min<size_t>(kPiece, 4096)), into(ec));
+          co_await stream.async_read_some(buffer.prepare(std::min<size_t>(kServedPiece, 4096)), into(ec));
       if (ec) co_return;
       buffer.commit(got);
       stream.expires_after(options.header_timeout);
@@ -189,7 +189,7 @@ asio::awaitable<void> Server::Impl::refuse(Stream& stream, const Error& error) {
   stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
   // Drain what the peer still sends for a moment, so that it reads the answer before a reset.
   stream.expires_after(Milliseconds{1000});
-  std::vector<char> drain(kPiece);
+  std::vector<char> drain(kServedPiece);
   for (int pieces = 0; pieces < 64; ++pieces) {
     error_code ec;
     co_await stream.async_read_some(asio::buffer(drain), into(ec));
@@ -279,7 +279,7 @@ asio::awaitable<Result<void>> Server::Impl::read_streamed(
     const BodyPlan& plan) {
   http::request_parser<http::buffer_body> parser(std::move(head));
   parser.body_limit(plan.max_bytes);
-  std::vector<uint8_t> piece(kPiece);
+  std::vector<uint8_t> piece(kServedPiece);
   while (!parser.is_done()) {
     parser.get().body().data = piece.data();
     parser.get().body().size = piece.size();
@@ -310,7 +310,7 @@ asio::awaitable<bool> Server::Impl::write(Stream& stream, Response response, uns
   error_code ec;
   stream.expires_after(options.write_timeout);
   // Headers and body leave in one write when they are small: one packet, one wake of the client.
-  if (!response.file && response.body.size() <= kPiece) {
+  if (!response.file && response.body.size() <= kServedPiece) {
     head.body().data = response.body.data();
     head.body().size = response.body.size();
     head.body().more = false;
@@ -324,7 +324,7 @@ asio::awaitable<bool> Server::Impl::write(Stream& stream, Response response, uns
   if (ec) co_return false;
   if (response.file) co_return co_await write_file(stream, *response.file) && keep_alive;
   for (size_t done = 0; done < response.body.size();) {
-    const size_t size = std::min(kPiece, response.body.size() - done);
+    const size_t size = std::min(kServedPiece, response.body.size() - done);
     stream.expires_after(options.write_timeout);
     co_await asio::async_write(stream, asio::buffer(response.body.data() + done, size), into(ec));
     if (ec) co_return false;
@@ -334,7 +334,7 @@ asio::awaitable<bool> Server::Impl::write(Stream& stream, Response response, uns
 }
 
 asio::awaitable<bool> Server::Impl::write_file(Stream& stream, const FileRange& file) {
-  std::vector<char> piece(kPiece);
+  std::vector<char> piece(kServedPiece);
   for (uint64_t done = 0; done < file.length();) {
     const size_t want = std::min<uint64_t>(piece.size(), file.length() - done);
     const ssize_t got =

@@ -5,7 +5,6 @@
 namespace mizan::provider {
 namespace {
 
-constexpr uint64_t kGigabyte = 1ULL << 30;
 constexpr uint64_t kGraceMin = 10;
 constexpr uint64_t kGraceMax = 600;
 

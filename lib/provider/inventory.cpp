@@ -16,7 +16,6 @@
 namespace mizan::provider {
 namespace {
 
-constexpr uint64_t kGigabyte = 1ULL << 30;
 
 std::string read_text(const std::filesystem::path& path) {
   std::ifstream in(path);

@@ -9,6 +9,8 @@
 
 namespace mizan::provider {
 
+inline constexpr uint64_t kGigabyte = 1ULL << 30;
+
 /// Figures of the machine, already cut to what this process may use.
 struct Inventory {
   uint32_t cores = 0;         ///< of the affinity mask and the cgroup's quota, the smaller

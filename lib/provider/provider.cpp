@@ -12,7 +12,6 @@
 namespace mizan::provider {
 namespace {
 
-constexpr uint64_t kGigabyte = 1ULL << 30;
 
 sandbox::Options sandbox_options(const ProviderConfig& config) {
   sandbox::Options options;

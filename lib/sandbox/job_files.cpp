@@ -31,7 +31,7 @@ uint64_t number_at(const json::object& object, std::string_view key) {
   return 0;
 }
 
-std::string text_at(const json::object& object, std::string_view key) {
+std::string text_of(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
@@ -53,8 +53,8 @@ Result<JobRecord> JobFiles::read_record() const {
     return fail(ErrorCode::corrupted, "the record of job " + id + " is damaged");
   const auto& object = value.get_object();
   JobRecord record;
-  record.boot = text_at(object, "boot");
-  record.disk = text_at(object, "disk");
+  record.boot = text_of(object, "boot");
+  record.disk = text_of(object, "disk");
   const auto* made = object.if_contains("made");
   record.made = made != nullptr && made->is_bool() && made->get_bool();
   record.monitor = process_at(object, "monitor");

@@ -21,15 +21,15 @@ namespace mizan::sandbox {
 namespace {
 
 constexpr size_t kBlock = 65536;
-constexpr size_t kPathMax = 4096;
-constexpr size_t kDepthMax = 256;
+constexpr size_t kLayerPathMax = 4096;
+constexpr size_t kLayerDepthMax = 256;
 constexpr uint32_t kIdMax = 65535, kNobody = 65534;
 constexpr uint64_t kEntryCost = 4096;  // an empty file costs about a block, too
 constexpr std::string_view kWhiteout = ".wh.", kOpaque = ".wh..wh..opq";
 
 using Archive = std::unique_ptr<archive, decltype(&archive_read_free)>;
 
-tl::unexpected<Error> bad(const std::string& what) {
+tl::unexpected<Error> bad_layer(const std::string& what) {
   return fail(ErrorCode::corrupted, "the image's layer is refused: " + what);
 }
 
@@ -109,19 +109,19 @@ class Unpacker {
 };
 
 Result<std::vector<std::string>> Unpacker::split(const char* path) const {
-  if (path == nullptr) return bad("an entry has no name");
+  if (path == nullptr) return bad_layer("an entry has no name");
   std::string_view text = path;
-  if (text.size() > kPathMax) return bad("a path is longer than 4096 bytes");
+  if (text.size() > kLayerPathMax) return bad_layer("a path is longer than 4096 bytes");
   std::vector<std::string> names;
   for (size_t begin = 0; begin < text.size();) {
     size_t end = std::min(text.find('/', begin), text.size());
     auto name = text.substr(begin, end - begin);
     begin = end + 1;
     if (name.empty() || name == ".") continue;
-    if (name == "..") return bad("\"" + std::string(text) + "\" climbs out of the image");
+    if (name == "..") return bad_layer("\"" + std::string(text) + "\" climbs out of the image");
     names.emplace_back(name);
   }
-  if (names.size() > kDepthMax) return bad("a path is more than 256 folders deep");
+  if (names.size() > kLayerDepthMax) return bad_layer("a path is more than 256 folders deep");
   return names;
 }
 
@@ -144,7 +144,7 @@ Result<Place> Unpacker::place(const char* path) const {
     if (!next) {
       if (errno != ENOENT) return fail_errno("unpack into \"" + walked + "\"", errno);
       if (::mkdirat(parent.get(), part.c_str(), 0755) != 0)
-        return errno == EEXIST ? bad("\"" + walked + "\" is a link that leads nowhere")
+        return errno == EEXIST ? bad_layer("\"" + walked + "\" is a link that leads nowhere")
                                : fail_errno("unpack into \"" + walked + "\"", errno);
       next = open_at2(parent.get(), part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH);
       if (!next) return fail_errno("unpack into \"" + walked + "\"", errno);
@@ -172,7 +172,7 @@ Result<void> Unpacker::remove(int parent, const std::string& name, size_t depth)
 }
 
 Result<void> Unpacker::clear(int folder, size_t depth) const {
-  if (depth > kDepthMax) return bad("its folders are nested too deeply");
+  if (depth > kLayerDepthMax) return bad_layer("its folders are nested too deeply");
   MIZAN_TRY(names, names_in(UniqueFd(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))));
   for (const auto& name : names) {
     struct stat st {};
@@ -195,7 +195,7 @@ void Unpacker::remember(int parent, const std::string& name) {
 Result<void> Unpacker::whiteout(const Place& at) {
   if (at.name == kOpaque) return clear(at.parent.get(), 0);
   std::string hidden = at.name.substr(kWhiteout.size());
-  if (hidden.empty() || hidden == "." || hidden == "..") return bad("a whiteout names nothing");
+  if (hidden.empty() || hidden == "." || hidden == "..") return bad_layer("a whiteout names nothing");
   if (hidden.starts_with(kWhiteout)) return {};  // other notes of AUFS, without meaning here
   struct stat st {};
   if (::fstatat(at.parent.get(), hidden.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && is_new(st))
@@ -231,7 +231,7 @@ Result<void> Unpacker::make_file(archive* tar, archive_entry* entry, const Place
     int got = archive_read_data_block(tar, &data, &bytes, &offset);
     if (got == ARCHIVE_EOF) break;
     if (got == ARCHIVE_RETRY) continue;
-    if (got != ARCHIVE_OK) return bad(reason(tar));
+    if (got != ARCHIVE_OK) return bad_layer(reason(tar));
     if (bytes > budget_.bytes)
       return fail(ErrorCode::too_large, "image: it is larger, unpacked, than this provider takes");
     budget_.bytes -= bytes;
@@ -253,9 +253,9 @@ Result<void> Unpacker::make_hardlink(const char* target, const Place& at) {
   auto file = open_at2(root_.get(), path, O_PATH | O_NOFOLLOW, 0, RESOLVE_IN_ROOT);
   struct stat st {};
   if (!file || ::fstat(file.get(), &st) != 0)
-    return bad("\"" + at.name + "\" is a link to \"" + path + "\", which is not there");
+    return bad_layer("\"" + at.name + "\" is a link to \"" + path + "\", which is not there");
   if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-    return bad("\"" + at.name + "\" is a hard link to something that is no file");
+    return bad_layer("\"" + at.name + "\" is a hard link to something that is no file");
   if (::linkat(file.get(), "", at.parent.get(), at.name.c_str(), AT_EMPTY_PATH) != 0)
     return fail_errno("link \"" + at.name + "\"", errno);
   return {};
@@ -288,7 +288,7 @@ Result<void> Unpacker::make(archive* tar, archive_entry* entry, const Place& at)
   if (type == AE_IFREG) return make_file(tar, entry, at);
   const char* target = archive_entry_symlink(entry);
   if (target == nullptr || ::symlinkat(target, parent, at.name.c_str()) != 0)
-    return bad("the link \"" + at.name + "\" cannot be made");
+    return bad_layer("the link \"" + at.name + "\" cannot be made");
   return {};
 }
 
@@ -323,31 +323,31 @@ Result<void> unpack_layer(const fs::path& blob, const std::string& blob_digest,
   archive_entry* entry = nullptr;
   if (archive_read_open(inflate, &stream, nullptr, Stream::read_blob, nullptr) != ARCHIVE_OK ||
       archive_read_next_header(inflate, &entry) != ARCHIVE_OK)
-    return bad(reason(inflate));
+    return bad_layer(reason(inflate));
 
   Archive tar{archive_read_new(), archive_read_free};
   archive_read_support_format_tar(tar.get());
   if (archive_read_open(tar.get(), &stream, nullptr, Stream::read_plain, nullptr) != ARCHIVE_OK)
-    return bad(reason(tar.get()));
+    return bad_layer(reason(tar.get()));
   Unpacker unpacker(root, budget);
   while (true) {
     int got = archive_read_next_header(tar.get(), &entry);
     if (got == ARCHIVE_EOF) break;
     if (got == ARCHIVE_RETRY) continue;
-    if (got != ARCHIVE_OK && got != ARCHIVE_WARN) return bad(reason(tar.get()));
+    if (got != ARCHIVE_OK && got != ARCHIVE_WARN) return bad_layer(reason(tar.get()));
     MIZAN_CHECK(unpacker.entry(tar.get(), entry));
   }
   // The digests cover what follows the tar's end, too.
   const void* rest = nullptr;
   la_ssize_t n;
   while ((n = Stream::read_plain(tar.get(), &stream, &rest)) > 0) continue;
-  if (n < 0) return bad(reason(tar.get()));
+  if (n < 0) return bad_layer(reason(tar.get()));
   while ((n = Stream::read_blob(inflate, &stream, &rest)) > 0) continue;
-  if (n < 0) return bad(reason(inflate));
+  if (n < 0) return bad_layer(reason(inflate));
   if (stream.blob_hash.finish() != blob_digest)
-    return bad("the blob is not the one that the manifest names (its SHA-256 differs)");
+    return bad_layer("the blob is not the one that the manifest names (its SHA-256 differs)");
   if (stream.tar_hash.finish() != tar_digest)
-    return bad("its contents are not those that the image's config names (the SHA-256 differs)");
+    return bad_layer("its contents are not those that the image's config names (the SHA-256 differs)");
   return {};
 }
 

@@ -17,9 +17,9 @@ namespace json = boost::json;
 namespace {
 
 #if defined(__x86_64__)
-constexpr std::string_view kArchitecture = "SCMP_ARCH_X86_64", kShortName = "amd64";
+constexpr std::string_view kSeccompArchitecture = "SCMP_ARCH_X86_64", kShortName = "amd64";
 #elif defined(__aarch64__)
-constexpr std::string_view kArchitecture = "SCMP_ARCH_AARCH64", kShortName = "arm64";
+constexpr std::string_view kSeccompArchitecture = "SCMP_ARCH_AARCH64", kShortName = "arm64";
 #else
 #error "the sandbox knows the system calls of x86-64 and arm64 only"
 #endif
@@ -116,7 +116,7 @@ Result<json::object> make_seccomp(std::string_view list) {
       allow("socket", {compare(0, AF_NETLINK, "SCMP_CMP_EQ"), compare(2, 0, "SCMP_CMP_EQ")}));
   return json::object{{"defaultAction", "SCMP_ACT_ERRNO"},
                       {"defaultErrnoRet", ENOSYS},
-                      {"architectures", json::array{kArchitecture}},
+                      {"architectures", json::array{kSeccompArchitecture}},
                       {"syscalls", std::move(out)}};
 }
 

@@ -7,10 +7,6 @@
 
 namespace mizan::service {
 
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
-
 Error file_error(std::string_view doing, const std::filesystem::path& file) {
   const int number = errno;
   return Error{ErrorCode::io_error,

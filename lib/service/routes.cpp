@@ -9,7 +9,6 @@ namespace {
 
 constexpr uint64_t kOrderBytes = 512 << 10;  // a spec of 64 KiB, escaped, with room
 constexpr uint64_t kSmallBytes = 64 << 10;
-constexpr uint64_t kRuleSetBytes = 8 << 20;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> parts;

@@ -13,6 +13,8 @@
 
 namespace mizan::service {
 
+inline constexpr size_t kRuleSetBytes = 8 << 20;  ///< of an uploaded rule set
+
 /// One request on its way through its route.
 struct Call {
   net::Request request;
@@ -100,6 +102,10 @@ class Routes {
   /// Makes the answer's own fields; called on the sequencer's thread, which may read `exchange`.
   /// The outcome is one that succeeded.
   using Render = std::function<json::object(const exchange::Outcome&, const exchange::Exchange&)>;
+  /// For commands whose answer is that they were taken.
+  static json::object nothing_more(const exchange::Outcome&, const exchange::Exchange&) {
+    return {};
+  }
   /// Verifies and submits; `account` is whose idempotency key it is.
   void submit(Call call, exchange::Command command, const Address& account, Render render);
 

@@ -47,10 +47,6 @@ Result<SignedWithText<Message>> read_signed_with_text(const std::string& body, c
   return out;
 }
 
-json::object nothing_more(const Outcome&, const Exchange&) {
-  return {};
-}
-
 }  // namespace
 
 void Routes::submit(Call call, exchange::Command command, const Address& account, Render render) {

@@ -14,7 +14,6 @@ using exchange::Outcome;
 
 namespace {
 
-constexpr size_t kRuleSetBytes = 8 << 20;
 constexpr size_t kMostRuleFiles = 100;
 constexpr size_t kMostFileName = 200;
 
@@ -121,10 +120,6 @@ json::array decisions_json(const Lease& lease) {
                                {"reason", to_json(decision.reason)},
                                {"atMs", decision.at.ms}});
   return out;
-}
-
-json::object nothing_more(const Outcome&, const Exchange&) {
-  return {};
 }
 
 }  // namespace

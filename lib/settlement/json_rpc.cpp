@@ -8,7 +8,7 @@ namespace mizan::settlement {
 namespace {
 
 constexpr size_t kMostText = 300;
-constexpr size_t kMostData = 4096;
+constexpr size_t kMostErrorData = 4096;
 
 net::ClientOptions client_options(const RpcOptions& options) {
   return {options.connect_timeout, options.timeout, options.max_answer_bytes};
@@ -29,7 +29,7 @@ Error node_error(const json::object& error) {
   Error out = Error{ErrorCode::conflict, "the node refuses: " + text, {}}.with("rpc_message", text);
   if (code != nullptr && code->is_number())
     out = std::move(out).with("rpc_code", boost::json::serialize(*code));
-  if (const json::string* data = find_data(error); data != nullptr && data->size() <= kMostData)
+  if (const json::string* data = find_data(error); data != nullptr && data->size() <= kMostErrorData)
     if (parse_hex(*data)) out = std::move(out).with("rpc_data", std::string(*data));
   return out;
 }

@@ -59,7 +59,7 @@ std::string_view to_string(SendState state) {
 template <class Record>
 Result<void> Outbox::write(const Record& record) {
   const record::Record any = record;
-  const Bytes bytes = encode(any);
+  const Bytes bytes = mizan::encode(any);
   const ByteView view = bytes;
   MIZAN_CHECK(journal_->append_group({&view, 1}));
   return record::apply(state_, any);
@@ -138,7 +138,7 @@ bool Outbox::busy() const {
 Result<void> Outbox::compact() {
   const journal::Head head = journal_->head();
   if (head.sequence - journal_->base().sequence < kCompactEvery) return {};
-  MIZAN_CHECK(journal_->save_snapshot(head.sequence, encode(state_)));
+  MIZAN_CHECK(journal_->save_snapshot(head.sequence, mizan::encode(state_)));
   return journal_->prune(head.sequence + 1);
 }
 

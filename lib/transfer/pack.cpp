@@ -1,3 +1,4 @@
+#include "transfer/descriptor.hpp"
 #include "transfer/tree.hpp"
 
 #include <algorithm>
@@ -13,16 +14,6 @@ namespace {
 
 /// 2000-01-01: a date that every tool can carry, so that touching a file changes no archive.
 constexpr int64_t kFixedTime = 946'684'800;
-
-struct Descriptor {
-  int fd = -1;
-  explicit Descriptor(int open_fd) : fd(open_fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 Result<std::vector<std::string>> names_in(int folder_fd, const std::string& name) {
   DIR* stream = ::fdopendir(::dup(folder_fd));
@@ -70,12 +61,12 @@ Result<void> pack_entry(TarWriter& writer, int folder_fd, const std::string& par
   const int flags =
       O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (S_ISDIR(info.st_mode) ? O_DIRECTORY : 0);
   const Descriptor opened(::openat(folder_fd, part.c_str(), flags));
-  if (opened.fd < 0 || ::fstat(opened.fd, &info) != 0) return system_error(name, "open");
+  if (opened.get() < 0 || ::fstat(opened.get(), &info) != 0) return system_error(name, "open");
   if (S_ISREG(info.st_mode))
-    return writer.add_file(name, opened.fd, static_cast<uint64_t>(info.st_size),
+    return writer.add_file(name, opened.get(), static_cast<uint64_t>(info.st_size),
                            (info.st_mode & S_IXUSR) != 0, kFixedTime);
   MIZAN_CHECK(writer.add_folder(name, kFixedTime));
-  return pack_folder(writer, opened.fd, name + "/", depth_left);
+  return pack_folder(writer, opened.get(), name + "/", depth_left);
 }
 
 Result<void> pack_folder(TarWriter& writer, int folder_fd, const std::string& prefix,
@@ -93,9 +84,9 @@ Result<void> pack_folder(TarWriter& writer, int folder_fd, const std::string& pr
 Result<ArchiveSummary> pack_tree(const std::filesystem::path& folder, const ByteSink& sink,
                                  const ArchiveLimits& limits) {
   const Descriptor root(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (root.fd < 0) return system_error(folder, "open the folder");
+  if (root.get() < 0) return system_error(folder, "open the folder");
   TarWriter writer(sink, limits);
-  MIZAN_CHECK(pack_folder(writer, root.fd, "", limits.depth_max + 1));
+  MIZAN_CHECK(pack_folder(writer, root.get(), "", limits.depth_max + 1));
   return writer.finish();
 }
 

@@ -1,3 +1,4 @@
+#include "transfer/descriptor.hpp"
 #include "transfer/tree.hpp"
 
 #include <archive.h>
@@ -14,23 +15,6 @@
 
 namespace mizan::transfer {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// What libarchive reads from: the source, and the error that it gave.
 struct Feed {

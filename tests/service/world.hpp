@@ -17,6 +17,10 @@
 
 namespace mizan::service {
 
+inline std::string text_of(const json::value& value) {
+  return std::string(value.as_string());
+}
+
 class ManualClock final : public Clock {
  public:
   UnixMs now() const override { return {wall}; }

@@ -44,7 +44,7 @@ std::string rule(const std::string& replaced = "", const std::string& by = "") {
 }
 
 // That it does not load, and that the message says where and what.
-void expect_refused(const std::map<std::string, std::string>& all, const std::string& where,
+void expect_not_loaded(const std::map<std::string, std::string>& all, const std::string& where,
                     const std::string& what) {
   SCOPED_TRACE(where + " / " + what);
   const auto set = RuleSet::load(all);
@@ -93,28 +93,28 @@ TEST(RuleSetLoad, TheHashSeesEveryValue) {
 }
 
 TEST(RuleSetLoad, RefusesAnUnknownKey) {
-  expect_refused(with_rule(rule("\"sentence\"", "\"sentense\"")), "operator.json: rules[0]",
+  expect_not_loaded(with_rule(rule("\"sentence\"", "\"sentense\"")), "operator.json: rules[0]",
                  "sentence");
-  expect_refused(with_rule(rule("\"outcome\"", "\"colour\": 1, \"outcome\"")),
+  expect_not_loaded(with_rule(rule("\"outcome\"", "\"colour\": 1, \"outcome\"")),
                  "operator.json: rules[0].colour", "");
-  expect_refused(with_rule(rule("\"at_least\": 10", "\"at_least\": 10, \"at_lest\": 1")),
+  expect_not_loaded(with_rule(rule("\"at_least\": 10", "\"at_least\": 10, \"at_lest\": 1")),
                  "operator.json: rules[0].when.at_lest", "");
-  expect_refused(changed("chips.json", "\"dense16\"", "\"dense12\""),
+  expect_not_loaded(changed("chips.json", "\"dense16\"", "\"dense12\""),
                  "chips.json: chips[0].dense12", "");
-  expect_refused({{"a.json", R"({"format": "mizan.policy.1", "rule": []})"}}, "a.json.rule",
+  expect_not_loaded({{"a.json", R"({"format": "mizan.policy.1", "rule": []})"}}, "a.json.rule",
                  "rules");
 }
 
 TEST(RuleSetLoad, RefusesOverlappingDates) {
-  expect_refused(
+  expect_not_loaded(
       changed("us-parties.json", "\"until\": \"2025-11-09\"", "\"until\": \"2026-11-10\""),
       "us-parties.json: rules[", "\"us.affiliates\" overlap");
-  expect_refused(with_rule(rule() + "," + rule()), "operator.json: rules[0]", "overlap");
-  expect_refused(changed("places.json", "{\"country\": \"KH\", ",
+  expect_not_loaded(with_rule(rule() + "," + rule()), "operator.json: rules[0]", "overlap");
+  expect_not_loaded(changed("places.json", "{\"country\": \"KH\", ",
                          "{\"country\": \"KH\", \"from\": \"2026-02-02\", \"until\": null, "
                          "\"unverified\": true}, {\"country\": \"KH\", "),
                  "places.json: groups[0].members[", "overlap");
-  expect_refused(with_rule(rule("\"from\": null,\n    \"until\": null",
+  expect_not_loaded(with_rule(rule("\"from\": null,\n    \"until\": null",
                                 "\"from\": \"2026-01-02\", \"until\": \"2026-01-01\"")),
                  "operator.json: rules[0].until", "before");
 }
@@ -126,65 +126,65 @@ TEST(RuleSetLoad, AdjoiningDatesDoNotOverlap) {
 }
 
 TEST(RuleSetLoad, RefusesAnUnknownCountry) {
-  expect_refused(changed("places.json", "\"AF\", \"BY\"", "\"AF\", \"XX\""),
+  expect_not_loaded(changed("places.json", "\"AF\", \"BY\"", "\"AF\", \"XX\""),
                  "places.json: groups[0].members[1]", "XX");
-  expect_refused(changed("us-hardware.json", "\"in\": [\"SY\"]", "\"in\": [\"ZZ\"]"),
+  expect_not_loaded(changed("us-hardware.json", "\"in\": [\"SY\"]", "\"in\": [\"ZZ\"]"),
                  "us-hardware.json: rules[", "ZZ");
-  expect_refused(changed("us-hardware.json", "@is-informed", "@is-infermed"),
+  expect_not_loaded(changed("us-hardware.json", "@is-informed", "@is-infermed"),
                  "us-hardware.json: rules[", "is-informed");
-  expect_refused(with_rule(rule("\"jurisdiction\": \"US\"", "\"jurisdiction\": \"QQ\"")),
+  expect_not_loaded(with_rule(rule("\"jurisdiction\": \"US\"", "\"jurisdiction\": \"QQ\"")),
                  "operator.json: rules[0].jurisdiction", "QQ");
 }
 
 TEST(RuleSetLoad, RefusesAMissingCitation) {
-  expect_refused(with_rule(rule("\"citation\": \"terms\",", "")),
+  expect_not_loaded(with_rule(rule("\"citation\": \"terms\",", "")),
                  "operator.json: rules[0].citation", "missing");
-  expect_refused(with_rule(rule("\"citation\": \"terms\"", "\"citation\": \"\"")),
+  expect_not_loaded(with_rule(rule("\"citation\": \"terms\"", "\"citation\": \"\"")),
                  "operator.json: rules[0].citation", "empty");
-  expect_refused(changed("items.json", "\"citation\": \"87 FR 62186, ECCN 3A090\",", ""),
+  expect_not_loaded(changed("items.json", "\"citation\": \"87 FR 62186, ECCN 3A090\",", ""),
                  "items.json: classes[0].citation", "missing");
-  expect_refused(
+  expect_not_loaded(
       changed("chips.json", "\"citation\": \"public tracker s-w-kelly/chip-export-controls\",", ""),
       "chips.json: chips[0].citation", "missing");
 }
 
 TEST(RuleSetLoad, RefusesWrongWordsAndDates) {
-  expect_refused(with_rule(rule("RED_FLAG", "RED_FLAGG")), "operator.json: rules[0].outcome",
+  expect_not_loaded(with_rule(rule("RED_FLAG", "RED_FLAGG")), "operator.json: rules[0].outcome",
                  "RED_FLAG");
-  expect_refused(with_rule(rule("end_use", "enduse")), "operator.json: rules[0].head", "end_use");
-  expect_refused(with_rule(rule("\"from\": null", "\"from\": \"2026-02-30\"")),
+  expect_not_loaded(with_rule(rule("end_use", "enduse")), "operator.json: rules[0].head", "end_use");
+  expect_not_loaded(with_rule(rule("\"from\": null", "\"from\": \"2026-02-30\"")),
                  "operator.json: rules[0].from", "day that exists");
-  expect_refused(with_rule(rule("\"from\": null,", "")), "operator.json: rules[0].from", "missing");
-  expect_refused(with_rule(rule("\"units\"", "\"unit\"")), "operator.json: rules[0].when.fact",
+  expect_not_loaded(with_rule(rule("\"from\": null,", "")), "operator.json: rules[0].from", "missing");
+  expect_not_loaded(with_rule(rule("\"units\"", "\"unit\"")), "operator.json: rules[0].when.fact",
                  "units");
-  expect_refused(with_rule(rule("\"outcome\"", "\"review\": \"denial\", \"outcome\"")),
+  expect_not_loaded(with_rule(rule("\"outcome\"", "\"review\": \"denial\", \"outcome\"")),
                  "operator.json: rules[0].review", "LICENCE");
-  expect_refused(with_rule(rule("\"enforced\": true", "\"enforced\": false")),
+  expect_not_loaded(with_rule(rule("\"enforced\": true", "\"enforced\": false")),
                  "operator.json: rules[0].head", "pending");
-  expect_refused(with_rule(rule("RED_FLAG", "INSUFFICIENT")), "operator.json: rules[0].outcome",
+  expect_not_loaded(with_rule(rule("RED_FLAG", "INSUFFICIENT")), "operator.json: rules[0].outcome",
                  "unknown facts");
-  expect_refused(with_rule(rule("{\"fact\": \"units\", \"at_least\": 10}", "{\"any\": []}")),
+  expect_not_loaded(with_rule(rule("{\"fact\": \"units\", \"at_least\": 10}", "{\"any\": []}")),
                  "operator.json: rules[0].when.any", "empty");
-  expect_refused({{"a.json", "{"}}, "a.json", "");
-  expect_refused({{"a.json", R"({"format": "mizan.policy.2"})"}}, "a.json.format",
+  expect_not_loaded({{"a.json", "{"}}, "a.json", "");
+  expect_not_loaded({{"a.json", R"({"format": "mizan.policy.2"})"}}, "a.json.format",
                  "mizan.policy.1");
-  expect_refused({}, "no rule file", "");
+  expect_not_loaded({}, "no rule file", "");
 }
 
 TEST(RuleSetLoad, MoreUnitsCannotMakeARuleMilder) {
   const std::string units = "{\"fact\": \"units\", \"at_least\": 10}";
-  expect_refused(with_rule(rule(units, "{\"fact\": \"units\", \"below\": 10}")),
+  expect_not_loaded(with_rule(rule(units, "{\"fact\": \"units\", \"below\": 10}")),
                  "operator.json: rules[0].when.fact", "at_least");
-  expect_refused(with_rule(rule(units, "{\"not\": " + units + "}")),
+  expect_not_loaded(with_rule(rule(units, "{\"not\": " + units + "}")),
                  "operator.json: rules[0].when.not.fact", "not");
-  expect_refused(with_rule(rule(units,
+  expect_not_loaded(with_rule(rule(units,
                                 "{\"not\": {\"all\": [{\"fact\": \"training_work\", "
                                 "\"at_least\": 1}]}}")),
                  "operator.json: rules[0].when.not.all[0].fact", "not");
 }
 
 TEST(RuleSetLoad, GroupsDoNotContainThemselves) {
-  expect_refused(changed("places.json", "\"members\": [\"IR\", \"KP\", \"SY\"]",
+  expect_not_loaded(changed("places.json", "\"members\": [\"IR\", \"KP\", \"SY\"]",
                          "\"members\": [\"@E:1\", \"IR\"]"),
                  "places.json: groups[", "itself");
 }

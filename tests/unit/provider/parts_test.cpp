@@ -151,7 +151,7 @@ TEST(FileStore, KeepsValuesAndItsFolderToItself) {
       if (!second) std::cerr << second.error().message;
       std::_Exit(second ? 0 : 1);
     };
-    EXPECT_EXIT(open_elsewhere(), testing::ExitedWithCode(1), "held by another agent");
+    EXPECT_EXIT(open_elsewhere(), ::testing::ExitedWithCode(1), "held by another agent");
     EXPECT_EQ(fs::status(folder.path / "agent/a").permissions(),
               fs::perms::owner_read | fs::perms::owner_write);
   }

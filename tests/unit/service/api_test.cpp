@@ -4,10 +4,6 @@
 namespace mizan::service {
 namespace {
 
-std::string text_of(const json::value& value) {
-  return std::string(value.as_string());
-}
-
 TEST(Api, SaysWhoItIs) {
   World world;
   const Answered answer = world.get("/v1/exchange");

@@ -4,10 +4,6 @@
 namespace mizan::service {
 namespace {
 
-std::string text_of(const json::value& value) {
-  return std::string(value.as_string());
-}
-
 LeaseId id_of(const json::value& lease) {
   return parse_fixed<LeaseId>(text_of(lease.at("lease"))).value();
 }
