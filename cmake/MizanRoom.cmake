@@ -7,6 +7,10 @@ target_compile_options(mizan_options INTERFACE
 if(MIZAN_WERROR)
   target_compile_options(mizan_options INTERFACE -Werror)
 endif()
+# In a unity build every source is an included file, whose unnamed namespaces g++ warns of.
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(mizan_options INTERFACE -Wno-subobject-linkage)
+endif()
 # g++ 12 calls the empty side of an optional or expected uninitialized once it inlines enough; the
 # address and undefined sanitizers and clang's analyzer look for the real ones.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
