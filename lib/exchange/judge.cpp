@@ -122,7 +122,7 @@ Judgement judge(const policy::RuleSet& rules, const CaseFile& file) {
 }
 
 std::map<std::string, policy::Outcome> held_by(const policy::RuleSet& rules, const CaseFile& file,
-                                       const Judgement& judgement) {
+                                               const Judgement& judgement) {
   std::map<std::string, policy::Outcome> out;
   const auto see = [&out](std::string name, const Weighed& one) {
     if (one.disposition != Disposition::hold) return;

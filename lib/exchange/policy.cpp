@@ -153,7 +153,8 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   const bool buys = live_leases.contains(account);
   if (buys)
     for (const Lease* lease : leases_of(account))
-      if (!lease->over() && lease->terms.buyer == account && lease->counted.size() > kMostCountedBefore)
+      if (!lease->over() && lease->terms.buyer == account &&
+          lease->counted.size() > kMostCountedBefore)
         return fail(ErrorCode::limit_exceeded,
                     "the account has proven to be of too many persons and groups while it leases");
   const bool was_frozen = is_frozen(account);

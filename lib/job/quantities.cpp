@@ -34,8 +34,8 @@ std::optional<uint64_t> take_number(std::string_view& text) {
 Result<uint64_t> parse_duration(std::string_view text, const std::string& field) {
   const std::string spelled(text);
   const auto refuse = [&] {
-    return bad_quantity(field,
-               "\"" + spelled + "\" is no duration; write seconds, or like 90s, 10m, 12h, 2d");
+    return bad_quantity(
+        field, "\"" + spelled + "\" is no duration; write seconds, or like 90s, 10m, 12h, 2d");
   };
   uint64_t total = 0;
   bool first = true;
@@ -67,7 +67,8 @@ Result<uint64_t> parse_gigabytes(std::string_view text, const std::string& field
   for (const Suffix& suffix : kSizes)
     if (text == suffix.text) factor = suffix.factor;
   if (!number || factor == 0)
-    return bad_quantity(field, "\"" + spelled + "\" is no size; write whole gigabytes, like 64 or 64+");
+    return bad_quantity(field,
+                        "\"" + spelled + "\" is no size; write whole gigabytes, like 64 or 64+");
   if (*number == 0 || *number * factor > kGigabytesMax)
     return bad_quantity(field, "must be between 1 and 1000000 gigabytes");
   return *number * factor;

@@ -33,7 +33,8 @@ Result<void> check_table(rocksdb::Env& env, const std::string& path) {
   if (!status.ok()) return fail(storage_error(status, "open " + path));
   if (size < kFooterBytes) return {};
   MIZAN_TRY(footer, read_at(*file, path, size - kFooterBytes, kFooterBytes));
-  if (footer.size() != kFooterBytes || !std::equal(kTableMagic.begin(), kTableMagic.end(), footer.end() - 8))
+  if (footer.size() != kFooterBytes ||
+      !std::equal(kTableMagic.begin(), kTableMagic.end(), footer.end() - 8))
     return {};
   uint64_t index = 0;
   for (size_t i = 1, shift = 0; shift < 63; ++i, shift += 7) {

@@ -160,8 +160,8 @@ asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, const std::st
     if (!first && buffer.size() == 0) {
       // Wait for the next request's first byte, then hold its sender to the headers' time.
       error_code ec;
-      const size_t got =
-          co_await stream.async_read_some(buffer.prepare(std::min<size_t>(kServedPiece, 4096)), into(ec));
+      const size_t got = co_await stream.async_read_some(
+          buffer.prepare(std::min<size_t>(kServedPiece, 4096)), into(ec));
       if (ec) co_return;
       buffer.commit(got);
       stream.expires_after(options.header_timeout);

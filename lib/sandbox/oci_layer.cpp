@@ -195,7 +195,8 @@ void Unpacker::remember(int parent, const std::string& name) {
 Result<void> Unpacker::whiteout(const Place& at) {
   if (at.name == kOpaque) return clear(at.parent.get(), 0);
   std::string hidden = at.name.substr(kWhiteout.size());
-  if (hidden.empty() || hidden == "." || hidden == "..") return bad_layer("a whiteout names nothing");
+  if (hidden.empty() || hidden == "." || hidden == "..")
+    return bad_layer("a whiteout names nothing");
   if (hidden.starts_with(kWhiteout)) return {};  // other notes of AUFS, without meaning here
   struct stat st {};
   if (::fstatat(at.parent.get(), hidden.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && is_new(st))
@@ -347,7 +348,8 @@ Result<void> unpack_layer(const fs::path& blob, const std::string& blob_digest,
   if (stream.blob_hash.finish() != blob_digest)
     return bad_layer("the blob is not the one that the manifest names (its SHA-256 differs)");
   if (stream.tar_hash.finish() != tar_digest)
-    return bad_layer("its contents are not those that the image's config names (the SHA-256 differs)");
+    return bad_layer(
+        "its contents are not those that the image's config names (the SHA-256 differs)");
   return {};
 }
 
