@@ -1,0 +1,69 @@
+// The escrow contract in the plainest way, for random histories: who has what, and which events.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "crypto/eip712_messages.hpp"
+#include "exchange/chain_facts.hpp"
+
+#include <map>
+#include <set>
+#include <vector>
+
+namespace mizan::test {
+
+namespace chain = exchange::chain;
+
+/// What somebody sends to the contract.
+struct Sent {
+  enum class Kind { deposit, withdraw, open, claim, stop, close, finalize, cancel } kind{};
+  Address owner;            ///< of deposit, withdraw, cancel
+  u128 amount = 0;          ///< of those; a voucher's total of claim and close
+  LeaseId lease;            ///< of the others
+  eip712::Terms terms{};    ///< of open
+  eip712::Bid bid{};        ///< of open
+  uint64_t good_until = 0;  ///< of open: the clearance's
+  uint64_t nonce = 0;       ///< of cancel
+};
+
+/// Copied for each block, so that a turn is another copy.
+class PlainContract {
+ public:
+  struct Lease {
+    eip712::Terms terms;
+    u128 escrow = 0;
+    uint64_t opened = 0;
+    uint64_t stop = 0;
+    u128 claimed = 0;
+    u128 refunded = 0;
+    bool closed = false;
+  };
+  PlainContract(const Address& fee_to, uint64_t delay) : fee_to_(fee_to), delay_(delay) {}
+
+  /// Its events in a block of `now`; none: it reverts.
+  std::vector<exchange::ChainFact> run(const Sent& sent, uint64_t now);
+  u128 balance(const Address& owner) const {
+    const auto it = balances_.find(owner);
+    return it == balances_.end() ? 0 : it->second;
+  }
+  const Lease* find(const LeaseId& id) const {
+    const auto it = leases_.find(id);
+    return it == leases_.end() ? nullptr : &it->second;
+  }
+  static u128 fee_of(const eip712::Terms& terms, u128 total) {
+    return total * terms.fee_bps / 10'000;
+  }
+
+ private:
+  std::vector<exchange::ChainFact> open(const Sent& sent, uint64_t now);
+  u128 payable(const Lease& lease, uint64_t now, u128 voucher) const;
+  u128 locked(const Lease& lease, uint64_t now) const;
+  u128 pay(Lease& lease, u128 total);
+
+  Address fee_to_;
+  uint64_t delay_;
+  std::map<Address, u128> balances_;
+  std::map<LeaseId, Lease> leases_;
+  std::set<std::pair<Address, uint64_t>> spent_;
+};
+
+}  // namespace mizan::test
