@@ -131,11 +131,17 @@ Result<Answer> Exchange::Core::run(const SetPolicy& command) {
   MIZAN_CHECK(read_policy_options(command.options));
   ensure(known_rules.contains(change.rule_set), no_rules(change.rule_set).message);
   MIZAN_CHECK(take_nonce(state.config->operator_, change.nonce, change.deadline, "change"));
+  // Whom no rule or issuer holds back any more goes free; the review may freeze others, or again.
+  std::map<Address, bool> was_frozen;
+  for (const Address& account : state.prohibited) was_frozen[account] = true;
+  for (const auto& [account, facts] : state.facts) was_frozen[account] = is_frozen(account);
   ensure(set_rules({change.rule_set, change.pending, command.options}).has_value(),
          "a policy that was checked can be set");
   state.prohibited.clear();
   emit(PolicyChanged{change.rule_set});
   review(nullptr);
+  for (const auto& [account, frozen] : was_frozen)
+    if (!state.prohibited.contains(account)) tell_frozen(account, frozen);  // else it was told
   woken_bids_ = true;
   return Answer{};
 }
