@@ -53,6 +53,16 @@ TEST(Ledger, LocksRateTimesUnitsTimesSeconds) {
   ledger.recount();
 }
 
+TEST(Ledger, LocksTheWholeBalanceAndNotANanoMore) {
+  Ledger ledger;
+  ASSERT_TRUE(ledger.grant(kBuyer, Money{3999}));
+  EXPECT_EQ(ledger.lock(lease(1), terms()).error().code, ErrorCode::insufficient_funds);
+  ASSERT_TRUE(ledger.grant(kBuyer, Money{1}));
+  EXPECT_TRUE(ledger.lock(lease(1), terms()));
+  EXPECT_EQ(ledger.account(kBuyer).balance, Money{});
+  ledger.recount();
+}
+
 TEST(Ledger, UnlockGivesAllBack) {
   Ledger ledger = funded();
   const Ledger before = ledger;

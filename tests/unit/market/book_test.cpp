@@ -248,6 +248,8 @@ TEST(BidQueue, HighestRateThenEarliestOverBothLines) {
   add(3, 30, "chip=A");
   add(4, 40, "chip=B");
   add(5, 20, "chip in A,B");
+  add(6, 15, "chip=A");
+  add(7, 14, "chip=A");
   std::vector<OrderId> seen;
   std::optional<BidQueue::Place> at;
   while ((at = queue.scan("A", Rate{15}, at, [&](const OrderId& id, const Demand&) {
@@ -255,9 +257,9 @@ TEST(BidQueue, HighestRateThenEarliestOverBothLines) {
     return true;
   }))) {
   }
-  EXPECT_EQ(seen, (std::vector<OrderId>{order(2), order(3), order(5)}));
+  EXPECT_EQ(seen, (std::vector<OrderId>{order(2), order(3), order(5), order(6)}));
   queue.remove(order(3));
-  EXPECT_EQ(queue.size(), 4u);
+  EXPECT_EQ(queue.size(), 6u);
 }
 
 /// The rules of docs, written plainly: every ask is looked at.
@@ -331,6 +333,8 @@ TEST(Book, AgreesWithANaiveBook) {
                                          "chip=none",
                                          "memory_gb in 8,16,32 nodes>=2",
                                          "reliability>=0.5",
+                                         "reliability<=0.5",
+                                         "reliability<1 cores>=1",
                                          "memory_gb>-1 cores<=0.5",
                                          "disk_gb<7.5 cores>0.5",
                                          "memory_gb<0",

@@ -60,6 +60,20 @@ TEST(PolicyCheck, AnswersOneCaseAndMany) {
   EXPECT_EQ(*check_text(rules(), "[]"), "[]");
 }
 
+TEST(PolicyCheck, AnExemptionRestsOnNoMereDeclaration) {
+  const auto excepted = [](const std::string& evidence) {
+    const auto answer = check_text(rules(), R"({"id": "H1", "date": "2025-06-01",
+      "operation": "export", "units": 8, "destination": "CN", "certifications":
+      {"value": ["hbm.packaging_site"], "evidence": ")" +
+                                                evidence + R"("}, "chip":
+      {"hbm": {"bandwidth_GBps": 329, "package_mm2": 100, "co_packaged": false}}})");
+    EXPECT_TRUE(answer) << answer.error().message;
+    return answer && answer->find("us.3a090.c.exception") != std::string::npos;
+  };
+  EXPECT_TRUE(excepted("credential"));
+  EXPECT_FALSE(excepted("self_declared"));
+}
+
 TEST(PolicyCheck, SpeaksArabic) {
   const auto answer = check_text(rules(), kLease, {}, Language::ar);
   ASSERT_TRUE(answer.has_value());
