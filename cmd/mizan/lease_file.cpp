@@ -1,6 +1,7 @@
 #include "mizan/lease_file.hpp"
 
 #include "codec/json_fields.hpp"
+#include "crypto/payees_hash.hpp"
 
 namespace mizan::cli {
 namespace {
@@ -56,14 +57,14 @@ Result<LeaseFile> read_lease_file(const fs::path& path, const eip712::Domain& do
   MIZAN_CHECK(take("requestClose", file.request_close));
   MIZAN_CHECK(take("requestCloseSignature", file.request_close_signature));
   MIZAN_CHECK(take("stopAt", file.stop_at));
-  MIZAN_TRY(payees, in.get<std::vector<settlement::Payee>>("payees"));
-  file.payees = payees.value_or(std::vector<settlement::Payee>{});
+  MIZAN_TRY(payees, in.get<std::vector<Payee>>("payees"));
+  file.payees = payees.value_or(std::vector<Payee>{});
   const LeaseId lease = eip712::digest(domain, file.terms);
   MIZAN_CHECK(about(file.clearance, lease));
   MIZAN_CHECK(about(file.voucher, lease));
   MIZAN_CHECK(about(file.close, lease));
   MIZAN_CHECK(about(file.request_close, lease));
-  if (settlement::payees_hash(file.payees) != file.terms.payees_hash)
+  if (payees_hash(file.payees) != file.terms.payees_hash)
     return fail(ErrorCode::invalid_argument, "payees are not those of terms.payeesHash");
   return file;
 }

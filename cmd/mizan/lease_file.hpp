@@ -28,7 +28,7 @@ struct LeaseFile {
   std::optional<eip712::RequestClose> request_close;
   std::optional<Signature> request_close_signature;
   std::optional<uint64_t> stop_at;
-  std::vector<settlement::Payee> payees;
+  std::vector<Payee> payees;
 };
 
 /// Refuses a message about another lease than the terms', in `domain`.

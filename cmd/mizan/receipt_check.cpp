@@ -2,6 +2,7 @@
 
 #include "codec/json_fields.hpp"
 #include "crypto/address.hpp"
+#include "crypto/payees_hash.hpp"
 #include "mizan/settings.hpp"
 
 #include <fmt/format.h>
@@ -98,6 +99,15 @@ void check_sums(const ReceiptBundle& b, Findings& findings) {
   const auto shares = checked_add(r.fee, r.paid);
   findings.rule(fmt::format("fee {} + paid {} = charged", to_string(r.fee), to_string(r.paid)),
                 shares && *shares == r.charged, "it is not");
+  findings.rule("the payees are those of the terms",
+                payees_hash(b.payees) == b.terms.payees_hash &&
+                    (b.payees.empty() || check_payees(b.payees, "payees")),
+                "others, or other shares");
+  const std::vector<Money> split = shares_of(Money{r.paid}, b.payees);
+  for (size_t i = 0; i < split.size(); ++i)
+    findings.rule(fmt::format("{} of paid goes to {}, a share of {} in 10000", to_string(split[i]),
+                              to_checksum(b.payees[i].to), b.payees[i].bps),
+                  true);
   const auto fee = checked_mul(r.charged, u128{b.terms.fee_bps});
   findings.rule("the fee is what the terms say, rounded down", fee && *fee / 10'000 == r.fee,
                 "it is not");
@@ -124,6 +134,7 @@ Result<ReceiptBundle> read_receipt(const boost::json::value& value) {
   in.required("bidSignature", bundle.bid_signature);
   in.required("terms", bundle.terms);
   in.required("termsSignature", bundle.terms_signature);
+  in.optional("payees", bundle.payees);
   in.required("clearance", bundle.clearance);
   in.required("clearanceSignature", bundle.clearance_signature);
   in.required("voucher", bundle.voucher);

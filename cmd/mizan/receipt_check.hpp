@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/money.hpp"
+#include "base/payee.hpp"
 #include "crypto/eip712.hpp"
 
 #include <boost/json/value.hpp>
@@ -23,6 +23,7 @@ struct ReceiptBundle {
   Signature bid_signature;
   eip712::Terms terms;
   Signature terms_signature;
+  std::vector<Payee> payees{};
   eip712::Clearance clearance;
   Signature clearance_signature;
   std::optional<eip712::Voucher> voucher;

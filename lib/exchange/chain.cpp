@@ -27,7 +27,7 @@ struct Hearer {
     const bool known = lease != leases.end();
     if (!stray && !(known && lease->second.accepted())) stray = e.lease;
     std::optional<ledger::Parties> parties;
-    if (known) parties = {lease->second.terms.buyer, lease->second.terms.provider};
+    if (known) parties = {lease->second.terms.buyer, lease->second.terms.provider, lease->second.payees};
     return mirror.open(e.lease, parties, e.escrow, e.time);
   }
   Result<void> operator()(const chain::Claimed& e) {
@@ -222,6 +222,8 @@ void Exchange::Core::take_amounts(Lease& lease, const ledger::ChainLease& there)
   const Money fee = mirror.money(there.fee);
   const Money refunded = mirror.money(there.refunded);
   lease.settlement = {charged.nano, fee.nano, (charged - fee).nano, refunded.nano};
+  for (const Money units : shares_of(Money{there.paid - there.fee}, lease.payees))
+    lease.settlement.shares.push_back(mirror.money(units.nano).nano);
   lease.escrow = (charged + refunded).nano;  // in whole units of the token
   emit(LeaseChanged{lease.id});
 }
@@ -230,7 +232,9 @@ bool Exchange::Core::may_open_again(const Lease& lease) const {
   const uint64_t then = state.ledger.mirror()->last().time;
   return check_opens() && lease.attempt < kMostAttempts && then <= lease.bid.valid_until &&
          then <= lease.bid.latest_start && then < lease.terms.start + lease.terms.seconds &&
-         !is_frozen(lease.terms.buyer) && !is_frozen(lease.terms.provider);
+         !is_frozen(lease.terms.buyer) && !is_frozen(lease.terms.provider) &&
+         std::none_of(lease.payees.begin(), lease.payees.end(),
+                      [this](const Payee& payee) { return is_frozen(payee.to); });
 }
 
 /// Of a lease that was open: a fresh clearance for another attempt; or the end of it.

@@ -44,7 +44,18 @@ const Judgement& Exchange::Core::judge_deal(const Deal& deal) {
   const Hash32 provider_person = provider.person;
   const KnownParty& buyer = known_party(deal.buyer);
   key.buyer = buyer.hash;
-  key.same_person = !buyer.person.is_zero() && buyer.person == provider_person;
+  const Hash32 person = buyer.person;
+  key.same_person = !person.is_zero() && person == provider_person;
+  if (!deal.ask.facts.payees.empty()) {
+    Bytes known;
+    for (const AskPayee& one : deal.ask.facts.payees) {
+      const KnownParty& payee = known_party(one.payee.to);
+      append(known, payee.hash.view());
+      key.same_person = key.same_person || one.payee.to == deal.buyer ||
+                        (!person.is_zero() && payee.person == person);
+    }
+    key.payees = keccak256(known);
+  }
   key.declaration = deal.declaration_hash;
   key.date = policy::date_of(state.now);
   const bool licences = !state.licences.empty();

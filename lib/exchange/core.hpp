@@ -142,6 +142,9 @@ class Exchange::Core {
   std::vector<Subject> subjects_of(const Address& account) const;
   policy::Party party_of(const Address& account) const;
   bool same_person(const Address& a, const Address& b) const;
+  /// Whether the buyer pays itself: provider or a payee are keys of its person.
+  bool pays_itself(const Address& buyer, const Address& provider,
+                   const std::vector<Payee>& payees) const;
   CaseFile case_of(const Deal& deal) const;
   /// Of a lease that is not over: its own facts, and the parties, sums and rules of now.
   CaseFile case_anew(const Lease& lease) const;
@@ -163,8 +166,10 @@ class Exchange::Core {
   market::Book book;
   market::BidQueue queue;  // the resting bids
   std::map<Address, std::set<OrderId>> asks_by_provider;
+  std::map<Address, std::set<OrderId>> asks_by_payee;
   std::map<Address, std::set<OrderId>> bids_by_buyer;
   std::map<Address, std::map<uint64_t, LeaseId>> leases_by_party;
+  std::map<Address, std::map<uint64_t, LeaseId>> leases_by_payee;  // those that are not over
   std::map<uint64_t, LeaseId> leases_by_number;
   std::map<Address, uint32_t> live_leases;  // of buyers
   std::set<LeaseId> unvouchered;
@@ -257,6 +262,9 @@ class Exchange::Core {
   Result<void> set_rules(const PolicyInForce& policy);
   void forget_judgements();
   std::vector<Address> accounts_of(const std::vector<Subject>& subjects) const;
+  /// What an account is a side of or paid by: leases that are not over, open asks.
+  std::vector<LeaseId> live_of(const Address& account) const;
+  std::vector<OrderId> asks_naming(const Address& account) const;
   void tell_frozen(const Address& account, bool was_frozen);
   void freeze(const Address& account);
 

@@ -146,6 +146,7 @@ void Exchange::Core::index_lease(const Lease& lease) {
     lease_evictions_.arm(later(lease.closed_at, kKeepLeaseMs), lease.id);
     return;
   }
+  for (const Payee& payee : lease.payees) leases_by_payee[payee.to].emplace(lease.number, lease.id);
   ++live_leases[lease.terms.buyer];
   count_use(lease, true);
   if (lease.review) reviewed.emplace(lease.number, lease.id);

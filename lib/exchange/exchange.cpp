@@ -3,6 +3,7 @@
 #include "codec/binary.hpp"
 #include "codec/json_fields.hpp"
 #include "crypto/hash.hpp"
+#include "crypto/payees_hash.hpp"
 #include "exchange/core.hpp"
 
 #include <algorithm>
@@ -176,6 +177,9 @@ Result<void> Exchange::Core::check_live(const Lease& lease) const {
   if ((lease.state == LeaseState::opening) != (lease.accepted() && !lease.funded()) ||
       (lease.funded() && !lease.accepted()) || (lease.billed && !lease.closing))
     return corrupted("a lease that opens");
+  if (payees_hash(lease.payees) != terms.payees_hash ||
+      (!lease.payees.empty() && !check_payees(lease.payees, "payees")))
+    return corrupted("a lease's payees");
   if (lease.covered_ms / 1000 > terms.seconds || terms.grace > 600 || lease.phase > 5)
     return corrupted("a lease's coverage");
   if (lease.closing &&

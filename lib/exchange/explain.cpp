@@ -66,9 +66,11 @@ json::object party_json(const policy::Party& party) {
           {"listed_owners", owners}};
 }
 
+/// Each side sees itself. What is known of the payees is theirs, and the officers' business.
 bool may_see(Viewer viewer, policy::Role role) {
   const bool buys = role == policy::Role::buyer || role == policy::Role::end_user;
-  return viewer == Viewer::officer || (viewer == Viewer::buyer) == buys;
+  if (viewer == Viewer::officer) return true;
+  return viewer == Viewer::buyer ? buys : role == policy::Role::provider;
 }
 
 json::object case_json(const CaseFile& file, Viewer viewer) {
@@ -109,17 +111,17 @@ json::object case_json(const CaseFile& file, Viewer viewer) {
   return out;
 }
 
-/// The facts of findings that are the other side's business.
+/// The facts of findings that are another's business. Which payee a rule speaks of ("party") the
+/// provider may know, that named it.
 std::vector<std::string> hidden_from(Viewer viewer) {
-  switch (viewer) {
-    case Viewer::officer:
-      return {};
-    case Viewer::buyer:
-      return {"provider"};
-    case Viewer::provider:
-      return {"buyer", "end_user", "units", "training_work", "end_use", "training", "covered_by"};
-  }
-  return {};
+  if (viewer == Viewer::officer) return {};
+  std::vector<std::string> out{"operator", "hardware_owner", "host", "investor", "broker"};
+  if (viewer == Viewer::buyer)
+    out.insert(out.end(), {"provider", "party"});
+  else
+    out.insert(out.end(), {"buyer", "end_user", "units", "training_work", "end_use", "training",
+                           "covered_by"});
+  return out;
 }
 
 json::value decisions_json(const Lease& lease, Viewer viewer) {

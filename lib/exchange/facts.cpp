@@ -54,12 +54,15 @@ policy::Licence on_file(const eip712::LicenceOnFile& filed) {
 
 /// The licences that may cover the deal; others would say nothing.
 std::vector<policy::Licence> licences_for(const std::map<std::string, eip712::LicenceOnFile>& filed,
-                                          const policy::Case& subject, const Address& buyer,
-                                          const Address& provider) {
+                                          const policy::Case& subject) {
+  const auto named = [&subject](const Address& party) {
+    return std::any_of(
+        subject.parties.value.begin(), subject.parties.value.end(),
+        [id = hex0x(party.view())](const policy::Party& one) { return one.id == id; });
+  };
   std::vector<policy::Licence> out;
   for (const auto& [number, licence] : filed) {
-    const bool party =
-        licence.party.is_zero() || licence.party == buyer || licence.party == provider;
+    const bool party = licence.party.is_zero() || named(licence.party);
     const bool chip = licence.chip == "n/a" ||
                       (subject.item.is_known() && subject.item.value.name == licence.chip);
     if (party && chip && last_day(licence.expires) >= subject.date) out.push_back(on_file(licence));
@@ -167,11 +170,16 @@ CaseFile Exchange::Core::case_of(const Deal& deal) const {
     user.parent_hq = said.user_parent_hq;
   }
   user.role = policy::Role::end_user;
-  subject.parties = Fact<std::vector<policy::Party>>::of(
-      {std::move(provider), std::move(buyer), std::move(user)});
-  subject.licences = Fact<std::vector<policy::Licence>>::of(
-      licences_for(state.licences, subject, deal.buyer, deal.ask.ask.provider));
-  if (same_person(deal.buyer, deal.ask.ask.provider)) file.flags.push_back(Flag::same_person);
+  std::vector<policy::Party> parties{std::move(provider), std::move(buyer), std::move(user)};
+  for (const AskPayee& one : ask.payees) {
+    if (one.role == policy::Role::provider) continue;
+    parties.push_back(party_of(one.payee.to));
+    parties.back().role = one.role;
+  }
+  subject.parties = Fact<std::vector<policy::Party>>::of(std::move(parties));
+  subject.licences = Fact<std::vector<policy::Licence>>::of(licences_for(state.licences, subject));
+  if (pays_itself(deal.buyer, deal.ask.ask.provider, payees_of(ask)))
+    file.flags.push_back(Flag::same_person);
   if (other_memory(*rules, ask)) file.flags.push_back(Flag::device_memory);
   return file;
 }
@@ -188,14 +196,16 @@ CaseFile Exchange::Core::case_anew(const Lease& lease) const {
   subject.group_units = Fact<uint64_t>::of(group_units(lease.terms.buyer, subject.item.is_known()));
   const auto work = group_work(lease.terms.buyer, lease.chip, 0);
   subject.training_work = work ? Fact<uint64_t>::of(*work) : Fact<uint64_t>{};
-  const std::string buyer_id = hex0x(lease.terms.buyer.view());
+  std::map<std::string, Address> named{{hex0x(lease.terms.buyer.view()), lease.terms.buyer},
+                                       {hex0x(lease.terms.provider.view()), lease.terms.provider}};
+  for (const Payee& payee : lease.payees) named.emplace(hex0x(payee.to.view()), payee.to);
   std::erase(file.flags, Flag::declared_country);
   std::erase(file.flags, Flag::same_person);
   for (policy::Party& party : subject.parties.value) {
     if (party.id.empty()) continue;
     const policy::Role role = party.role;
-    const bool buys = party.id == buyer_id;
-    party = party_of(buys ? lease.terms.buyer : lease.terms.provider);
+    const bool buys = role == policy::Role::buyer || role == policy::Role::end_user;
+    party = party_of(named.at(party.id));
     party.role = role;
     if (!buys || !file.declared_country.is_known()) continue;
     const bool differs =
@@ -203,9 +213,9 @@ CaseFile Exchange::Core::case_anew(const Lease& lease) const {
     if (differs && role == policy::Role::buyer) file.flags.push_back(Flag::declared_country);
     if (party.country.known == policy::Known::unknown) party.country = file.declared_country;
   }
-  subject.licences = Fact<std::vector<policy::Licence>>::of(
-      licences_for(state.licences, subject, lease.terms.buyer, lease.terms.provider));
-  if (same_person(lease.terms.buyer, lease.terms.provider)) file.flags.push_back(Flag::same_person);
+  subject.licences = Fact<std::vector<policy::Licence>>::of(licences_for(state.licences, subject));
+  if (pays_itself(lease.terms.buyer, lease.terms.provider, lease.payees))
+    file.flags.push_back(Flag::same_person);
   std::sort(file.flags.begin(), file.flags.end());
   return file;
 }
@@ -215,6 +225,14 @@ bool Exchange::Core::same_person(const Address& a, const Address& b) const {
   const auto other = state.facts.find(b);
   return one != state.facts.end() && other != state.facts.end() && !one->second.person.is_zero() &&
          one->second.person == other->second.person;
+}
+
+bool Exchange::Core::pays_itself(const Address& buyer, const Address& provider,
+                                 const std::vector<Payee>& payees) const {
+  return same_person(buyer, provider) ||
+         std::any_of(payees.begin(), payees.end(), [&](const Payee& payee) {
+           return payee.to == buyer || same_person(buyer, payee.to);
+         });
 }
 
 Subject subject_of(const Address& account) {

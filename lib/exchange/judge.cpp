@@ -227,8 +227,8 @@ std::string_view sentence(Flag flag, policy::Language language) {
       return arabic ? "يصرّح العرض ببلد غير البلد الوارد في شهادة المشتري، والعبرة بالشهادة."
                     : "The bid declares another country than the buyer's credential, which counts.";
     case Flag::same_person:
-      return arabic ? "المشتري والمزوّد مفتاحان لشخص واحد."
-                    : "Buyer and provider are keys of one person.";
+      return arabic ? "المشتري والمزوّد، أو من يُدفع له معه، مفتاحان لشخص واحد."
+                    : "Buyer and provider, or one paid with it, are keys of one person.";
     case Flag::device_memory:
       return arabic ? "الذاكرة المقيسة للجهاز ليست ذاكرة الرقاقة المسمّاة."
                     : "The measured memory of a device is not that of the chip that is named.";

@@ -11,7 +11,7 @@ namespace mizan::exchange {
 /// What the exchange itself finds suspicious, whatever the rule set; each is a RED_FLAG.
 enum class Flag : uint8_t {
   declared_country,  ///< the bid declares another country than the buyer's credential
-  same_person,       ///< buyer and provider are keys of one person
+  same_person,       ///< buyer and provider, or one of its payees, are keys of one person
   device_memory,     ///< the measured memory of a device is not that of the chip that is named
 };
 constexpr Flag enum_last(Flag) {

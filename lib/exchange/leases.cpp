@@ -310,9 +310,11 @@ Result<Answer> Exchange::Core::run(const Finalize& command) {
     note_chain(*lease);
     return Answer{lease->order, {lease->id}, false, false};
   }
-  MIZAN_TRY(settled, state.ledger.settle(lease->id));
+  MIZAN_TRY(settled, state.ledger.settle(lease->id, lease->payees));
   lease->settlement = {settled.charged.nano, settled.fee.nano, settled.paid.nano,
                        settled.refunded.nano};
+  for (const Money share : shares_of(settled.paid, lease->payees))
+    lease->settlement.shares.push_back(share.nano);
   count_end(lease->terms.provider, !lease->failing);
   finish(*lease);
   return Answer{lease->order, {lease->id}, false, false};
@@ -324,6 +326,7 @@ void Exchange::Core::finish(Lease& lease) {
   retire(lease, lease.failing ? LeaseState::failed : LeaseState::settled);
   woken_buyers_.push_back(lease.terms.buyer);
   woken_buyers_.push_back(lease.terms.provider);  // it may bid with what it earned
+  for (const Payee& payee : lease.payees) woken_buyers_.push_back(payee.to);
   emit(LeaseClosed{lease.id, lease.terms.buyer, lease.terms.provider});
 }
 
@@ -342,6 +345,11 @@ void Exchange::Core::retire(Lease& lease, LeaseState end) {
   closing.erase(lease.id);
   opening.erase(lease.id);
   settling.erase(lease.id);
+  for (const Payee& payee : lease.payees) {
+    const auto paid_by = leases_by_payee.find(payee.to);
+    paid_by->second.erase(lease.number);
+    if (paid_by->second.empty()) leases_by_payee.erase(paid_by);
+  }
   const auto live = live_leases.find(lease.terms.buyer);
   if (--live->second == 0) live_leases.erase(live);
   lease_evictions_.arm(later(state.now, kKeepLeaseMs), lease.id);

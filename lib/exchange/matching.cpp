@@ -61,6 +61,7 @@ Result<LeaseId> Exchange::Core::make_lease(const OrderId& id, const BidRecord& r
   lease.bid_signature = record.signature;
   lease.spec = record.spec;
   lease.chip = ask.ask.chip;
+  lease.payees = payees_of(ask.facts);
   lease.nodes = fill.nodes;
   lease.escrow = escrow.nano;
   if (choice.held) {

@@ -14,6 +14,7 @@ struct MemoKey {
   Hash32 ask;  ///< of its facts
   Hash32 provider;
   Hash32 buyer;
+  Hash32 payees;  ///< of what is known of them; zero: none
   Hash32 declaration;
   policy::Date date;
   bool same_person = false;
@@ -65,7 +66,7 @@ class Memo {
   static size_t place(const MemoKey& key) {
     uint64_t mixed = word(key.ask);
     for (const uint64_t one : {word(key.provider), word(key.buyer), word(key.declaration),
-                               key.units, key.group_units, key.work})
+                               word(key.payees), key.units, key.group_units, key.work})
       mixed = (mixed ^ one) * 0x9e3779b97f4a7c15U;
     return (mixed >> 32) % kSlots;
   }

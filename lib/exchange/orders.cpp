@@ -1,5 +1,6 @@
 #include "codec/binary.hpp"
 #include "codec/json_fields.hpp"
+#include "crypto/address.hpp"
 #include "exchange/core.hpp"
 
 #include <algorithm>
@@ -48,9 +49,6 @@ Result<void> check_ask(const eip712::Ask& ask, const Limits& limits, uint64_t no
     return bad_field("ask.noticeSeconds", "is at most ten years");
   if (!ask.claims_hash.is_zero())
     return bad_field("ask.claimsHash", "claims are not asked for yet: use zero",
-                     ErrorCode::unsupported_key);
-  if (!ask.payees_hash.is_zero())
-    return bad_field("ask.payeesHash", "payees beside the provider are not built yet: use zero",
                      ErrorCode::unsupported_key);
   return {};
 }
@@ -109,6 +107,7 @@ Result<void> Exchange::Core::add_to_book(const OrderId& id, AskRecord& record) {
                          ask.max_seconds, ask.interruptible, std::move(attributes)},
                         provider.alive);
   asks_by_provider[ask.provider].insert(id);
+  for (const AskPayee& one : record.facts.payees) asks_by_payee[one.payee.to].insert(id);
   ask_ends_.arm(ask_deadline(ask), id);
   if (ask.from > seconds_now()) ask_starts_.arm(at_seconds(ask.from), id);
   ++version;
@@ -127,6 +126,11 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
                      "have at most " + std::to_string(limits.attributes_bytes) + " bytes",
                      ErrorCode::too_large);
   MIZAN_TRY(attributes, read_attributes(ask, command.attributes));
+  for (const AskPayee& one : attributes.facts.payees)
+    if (is_frozen(one.payee.to))
+      return bad_field("attributes.payees.value",
+                       "names " + to_checksum(one.payee.to) + ", which is frozen: it is on a list",
+                       ErrorCode::policy_blocked);
   const auto known = state.providers.find(ask.provider);
   if (known != state.providers.end() && ask.nonce < known->second.ask_nonce_floor)
     return bad_field("ask.nonce",
@@ -153,9 +157,13 @@ void Exchange::Core::remove_ask(const OrderId& id) {
   const auto it = state.asks.find(id);
   const eip712::Ask& ask = it->second.ask;
   book.remove(it->second.ref);
-  const auto mine = asks_by_provider.find(ask.provider);
-  mine->second.erase(id);
-  if (mine->second.empty()) asks_by_provider.erase(mine);
+  const auto forget = [&id](auto& index, const Address& account) {
+    const auto mine = index.find(account);
+    mine->second.erase(id);
+    if (mine->second.empty()) index.erase(mine);
+  };
+  forget(asks_by_provider, ask.provider);
+  for (const AskPayee& one : it->second.facts.payees) forget(asks_by_payee, one.payee.to);
   ask_ends_.disarm(ask_deadline(ask), id);
   ask_starts_.disarm(at_seconds(ask.from), id);
   uint64_t& floor = state.providers[ask.provider].ask_nonce_floor;

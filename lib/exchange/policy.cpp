@@ -178,8 +178,8 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   emit(FactsProven{account, moved});
   tell_frozen(account, was_frozen);
   review(&account);
-  if (const auto asks = asks_by_provider.find(account); asks != asks_by_provider.end())
-    woken_asks_.insert(woken_asks_.end(), asks->second.begin(), asks->second.end());
+  const std::vector<OrderId> asks = asks_naming(account);
+  woken_asks_.insert(woken_asks_.end(), asks.begin(), asks.end());
   woken_bids_ = woken_bids_ || bids_by_buyer.contains(account);
   return Answer{};
 }
@@ -260,19 +260,35 @@ void Exchange::Core::tell_frozen(const Address& account, bool was_frozen) {
   if (frozen) freeze(account);
 }
 
+std::vector<LeaseId> Exchange::Core::live_of(const Address& account) const {
+  std::map<uint64_t, LeaseId> live;
+  for (const auto* index : {&leases_by_party, &leases_by_payee})
+    if (const auto mine = index->find(account); mine != index->end())
+      for (const auto& [number, id] : mine->second)
+        if (!state.leases.find(id)->second.over()) live.emplace(number, id);
+  std::vector<LeaseId> out;
+  for (const auto& [number, id] : live) out.push_back(id);
+  return out;
+}
+
+std::vector<OrderId> Exchange::Core::asks_naming(const Address& account) const {
+  std::set<OrderId> all;
+  for (const auto* index : {&asks_by_provider, &asks_by_payee})
+    if (const auto named = index->find(account); named != index->end())
+      all.insert(named->second.begin(), named->second.end());
+  return {all.begin(), all.end()};
+}
+
+/// Of a provider's payees too: who has a share of the pay does not get it, and the work stops.
 void Exchange::Core::freeze(const Address& account) {
-  if (const auto asks = asks_by_provider.find(account); asks != asks_by_provider.end()) {
-    const std::vector<OrderId> all(asks->second.begin(), asks->second.end());
-    for (const OrderId& id : all) {
-      remove_ask(id);
-      emit(AskChanged{id, account, AskChange::cancelled});
-    }
+  for (const OrderId& id : asks_naming(account)) {
+    const Address provider = state.asks.find(id)->second.ask.provider;
+    remove_ask(id);
+    emit(AskChanged{id, provider, AskChange::cancelled});
   }
-  std::vector<LeaseId> live;
-  for (const Lease* lease : leases_of(account))
-    if (!lease->over() && !lease->closing) live.push_back(lease->id);
-  for (const LeaseId& id : live) {
+  for (const LeaseId& id : live_of(account)) {
     Lease& lease = state.leases.find(id)->second;
+    if (lease.closing) continue;
     if (lease.accepted()) {
       if (lease.stopped_at.ms == 0) stop(lease, "listed");
       continue;

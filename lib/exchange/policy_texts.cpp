@@ -1,6 +1,7 @@
 #include "exchange/policy_texts.hpp"
 
 #include "codec/json_fields.hpp"
+#include "crypto/payees_hash.hpp"
 #include "policy/words.hpp"
 
 #include <algorithm>
@@ -16,8 +17,8 @@ using policy::Fact;
 constexpr size_t kMostWords = 64;
 constexpr size_t kLongestWord = 128;
 
-constexpr std::array<std::string_view, 5> kAttributes = {"certifications", "datacenter_marketed",
-                                                         "licence_conditions", "notices", "origin"};
+constexpr std::array<std::string_view, 6> kAttributes = {
+    "certifications", "datacenter_marketed", "licence_conditions", "notices", "origin", "payees"};
 
 bool is_not_applicable(const json::value& value) {
   return value.is_string() && value.get_string() == "n/a";
@@ -94,6 +95,62 @@ Evidence probe_evidence(const json::object& attributes, bool accelerator) {
   return any ? weakest : Evidence::self_declared;
 }
 
+Result<policy::Role> read_payee_role(const std::string& word, std::string_view path) {
+  const auto role = policy::place_of(word, policy::kRoleWords);
+  if (role) switch (const auto known = static_cast<policy::Role>(*role)) {
+      case policy::Role::operator_:
+      case policy::Role::hardware_owner:
+      case policy::Role::host:
+      case policy::Role::investor:
+      case policy::Role::broker:
+        return known;
+      default:
+        break;
+    }
+  return bad_field(path, "is operator, hardware_owner, host, investor or broker");
+}
+
+Result<AskPayee> read_payee(const Address& provider, const json::value& value,
+                            const std::string& path) {
+  AskPayee out;
+  std::optional<std::string> role;
+  ObjectReader in(value, path);
+  in.required("to", out.payee.to);
+  in.required("bps", out.payee.bps);
+  in.optional("role", role);
+  MIZAN_CHECK(in.finish());
+  if (out.payee.to == provider) {
+    if (role) return bad_field(in.path("role"), "is left out for the provider itself");
+    out.role = policy::Role::provider;
+  } else if (role) {
+    MIZAN_TRY(known, read_payee_role(*role, in.path("role")));
+    out.role = known;
+  }
+  return out;
+}
+
+Result<std::vector<AskPayee>> read_payees(const eip712::Ask& ask, const Attribute& attribute,
+                                          const std::string& path) {
+  std::vector<AskPayee> out;
+  if (attribute.value != nullptr) {
+    if (!attribute.value->is_array() || attribute.value->get_array().size() > kMostPayees)
+      return bad_field(path, "is a list of 1 to 8 payees");
+    for (const json::value& one : attribute.value->get_array()) {
+      MIZAN_TRY(payee,
+                read_payee(ask.provider, one, path + "[" + std::to_string(out.size()) + "]"));
+      out.push_back(payee);
+    }
+    std::vector<Payee> shares;
+    for (const AskPayee& one : out) shares.push_back(one.payee);
+    MIZAN_CHECK(check_payees(shares, path));
+    if (payees_hash(shares) == ask.payees_hash) return out;
+  } else if (ask.payees_hash.is_zero()) {
+    return out;
+  }
+  return bad_field("ask.payeesHash",
+                   "is the hash of the payees in attributes.payees, and zero where there are none");
+}
+
 Result<void> read_end_user(const json::value& value, const std::string& path, Declaration& out) {
   if (value.is_string()) {
     if (value.get_string() != "self")
@@ -113,6 +170,12 @@ Result<void> read_end_user(const json::value& value, const std::string& path, De
 }
 
 }  // namespace
+
+std::vector<Payee> payees_of(const AskFacts& facts) {
+  std::vector<Payee> out;
+  for (const AskPayee& one : facts.payees) out.push_back(one.payee);
+  return out;
+}
 
 std::span<const std::string_view> policy_attributes() {
   return kAttributes;
@@ -134,6 +197,7 @@ Result<AskFacts> read_ask_facts(const eip712::Ask& ask, const json::value& value
   MIZAN_TRY(certifications,
             read_fact<std::vector<std::string>>(find(attributes, "certifications"),
                                                 path("certifications"), read_words));
+  MIZAN_TRY(payees, read_payees(ask, find(attributes, "payees"), path("payees")));
   MIZAN_TRY(notices, read_fact<std::vector<std::string>>(find(attributes, "notices"),
                                                          path("notices"), read_words));
   MIZAN_TRY(conditions, read_fact<std::vector<policy::LicenceCondition>>(
@@ -145,6 +209,7 @@ Result<AskFacts> read_ask_facts(const eip712::Ask& ask, const json::value& value
     out.datacenter_marketed = Fact<bool>::of(flag, marketed.evidence);
   }
   out.origin = origin;
+  out.payees = std::move(payees);
   out.certifications = std::move(certifications);
   out.notices = std::move(notices);
   out.licence_conditions = std::move(conditions);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/payee.hpp"
 #include "codec/json.hpp"
 #include "crypto/eip712_messages.hpp"
 #include "policy/case.hpp"
@@ -9,6 +10,14 @@
 #include <span>
 
 namespace mizan::exchange {
+
+/// One whom the provider's pay is shared with, and what it is to the machine. A share of the
+/// provider's own has its role.
+struct AskPayee {
+  Payee payee;
+  policy::Role role = policy::Role::investor;
+  MIZAN_FIELDS(payee, role)
+};
 
 /// The facts of an ask. Each has the strength of its attribute's source: measured or attested
 /// count as measured, self_reported as self_declared. The chip is read by the probe that measures
@@ -22,9 +31,11 @@ struct AskFacts {
   policy::Fact<std::vector<policy::LicenceCondition>> licence_conditions;
   policy::Fact<bool> datacenter_marketed;
   policy::Fact<uint64_t> device_memory_gb;
+  std::vector<AskPayee> payees;  ///< none: the provider is paid all
   MIZAN_FIELDS(item, origin, location, certifications, notices, licence_conditions,
-               datacenter_marketed, device_memory_gb)
+               datacenter_marketed, device_memory_gb, payees)
 };
+std::vector<Payee> payees_of(const AskFacts& facts);
 
 /// Attributes that are for policy alone and that queries do not know.
 std::span<const std::string_view> policy_attributes();
@@ -32,7 +43,9 @@ std::span<const std::string_view> policy_attributes();
 /// Reads `origin` ("US"), `licence_conditions` (["no_hq:CN"]), `certifications`, `notices` (lists),
 /// `datacenter_marketed` (bool), of which all but the last may be "n/a", and the location from
 /// `country`. A chip "cpu" or "n/a" is a node without an accelerator; no licence of a chip binds
-/// it. `attributes` is the object that read_attributes has checked.
+/// it. `payees` are [{"to", "bps", "role"}], the role one of operator, hardware_owner, host,
+/// investor (if left out) and broker; of the provider itself it is left out. ask.payeesHash is
+/// their hash. `attributes` is the object that read_attributes has checked.
 Result<AskFacts> read_ask_facts(const eip712::Ask& ask, const json::value& attributes);
 
 /// Whom the buyer rents for.

@@ -112,6 +112,7 @@ LeaseId Exchange::Core::open_held(Lease& lease, const CaseFile& file, const Judg
   --live_leases[opened.terms.buyer];  // index_lease counts it again
   for (const Address& party : {opened.terms.buyer, opened.terms.provider})
     leases_by_party[party].erase(opened.number);
+  for (const Payee& payee : opened.payees) leases_by_payee[payee.to].erase(opened.number);
   const auto place = state.leases.insert(std::move(node));
   ensure(place.inserted, "a lease's id is used once");
   Lease& now = place.position->second;
@@ -126,8 +127,7 @@ LeaseId Exchange::Core::open_held(Lease& lease, const CaseFile& file, const Judg
 void Exchange::Core::review(const Address* account) {
   std::vector<LeaseId> live;
   if (account != nullptr) {
-    for (const Lease* lease : leases_of(*account)) live.push_back(lease->id);
-    std::reverse(live.begin(), live.end());
+    live = live_of(*account);
   } else {
     for (const auto& [number, id] : leases_by_number) live.push_back(id);
   }
@@ -168,7 +168,9 @@ void Exchange::Core::review_one(Lease& lease) {
   reviewed.insert_or_assign(lease.number, lease.id);
   emit(WouldNotPass{lease.id, lease.review->outcome, lease.review->note});
   if (judgement.outcome != policy::Outcome::prohibited) return;
-  for (const Address& party : {lease.terms.buyer, lease.terms.provider}) {
+  std::vector<Address> parties{lease.terms.buyer, lease.terms.provider};
+  for (const Payee& payee : lease.payees) parties.push_back(payee.to);
+  for (const Address& party : parties) {
     if (!names_listed(file, party)) continue;
     if (lease.stopped_at.ms == 0) stop(lease, "listed");
     if (is_frozen(party)) continue;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/fields.hpp"
-#include "base/money.hpp"
+#include "base/payee.hpp"
 #include "base/time.hpp"
 #include "crypto/eip712_messages.hpp"
 #include "exchange/party_facts.hpp"
@@ -59,7 +59,8 @@ struct Settlement {
   u128 fee = 0;
   u128 paid = 0;
   u128 refunded = 0;
-  MIZAN_FIELDS(charged, fee, paid, refunded)
+  std::vector<u128> shares{};  ///< of paid: the payees', in their order
+  MIZAN_FIELDS(charged, fee, paid, refunded, shares)
 };
 
 /// A lease, live or over. It is kept for 7 days after its end, without its spec.
@@ -73,6 +74,7 @@ struct Lease {
   Signature bid_signature;
   std::string spec;  ///< empty when the lease is over
   std::string chip;
+  std::vector<Payee> payees;    ///< whom its pay is shared with; none: the provider is paid all
   std::vector<uint32_t> nodes;  ///< which nodes of the ask it holds; ascending
   Verdict verdict;
   Bytes case_file;                         ///< what the verdict rests on (judge.hpp), encoded
@@ -126,7 +128,7 @@ struct Lease {
   bool accepted() const { return accepted_at.ms != 0; }
   bool funded() const { return opened_at.ms != 0; }
 
-  MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, nodes,
+  MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, payees, nodes,
                verdict, case_file, decisions, review, counted, state, closing, failing, reason,
                phase, exit_code, outputs, escrow, held_at, held_as, matched_at, accepted_at,
                clearance_until, attempt, opened_at, heard_at, stopped_at, stop_reason, closed_at,

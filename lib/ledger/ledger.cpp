@@ -5,8 +5,6 @@
 namespace mizan::ledger {
 namespace {
 
-constexpr u128 kWholeBps = 10'000;
-
 uint64_t elapsed_seconds(const Escrow& escrow, uint64_t now) {
   uint64_t end = now;
   if (escrow.stopped != 0) end = std::min(end, escrow.stopped);
@@ -155,15 +153,13 @@ Settlement Ledger::split(const Escrow& escrow, Money charged) {
   ensure(charged <= escrow.amount, "nothing is charged beyond the escrow");
   Settlement out;
   out.charged = charged;
-  // floor(charged x bps / 10000) without a product that could wrap.
-  const u128 bps = escrow.terms.fee_bps;
-  out.fee = Money{charged.nano / kWholeBps * bps + charged.nano % kWholeBps * bps / kWholeBps};
+  out.fee = part_of(charged, escrow.terms.fee_bps);
   out.paid = out.charged - out.fee;
   out.refunded = escrow.amount - charged;
   return out;
 }
 
-Result<Settlement> Ledger::settle(const LeaseId& lease) {
+Result<Settlement> Ledger::settle(const LeaseId& lease, const std::vector<Payee>& payees) {
   ensure(!mirror_, "on a chain the contract settles");
   MIZAN_TRY(escrow, find_escrow(lease));
   if (escrow->opened == 0) return fail(ErrorCode::conflict, "the lease never opened: unlock it");
@@ -172,9 +168,14 @@ Result<Settlement> Ledger::settle(const LeaseId& lease) {
   buyer.escrowed -= escrow->amount;
   buyer.balance += out.refunded;
   buyer.spent += out.charged;
-  Account& provider = accounts_[escrow->terms.provider];
-  provider.balance += out.paid;
-  provider.earned += out.paid;
+  const auto pay = [this](const Address& to, Money amount) {
+    Account& account = accounts_[to];
+    account.balance += amount;
+    account.earned += amount;
+  };
+  const std::vector<Money> shares = shares_of(out.paid, payees);
+  if (payees.empty()) pay(escrow->terms.provider, out.paid);
+  for (size_t i = 0; i < payees.size(); ++i) pay(payees[i].to, shares[i]);
   totals_.escrow -= escrow->amount;
   totals_.balances += out.refunded + out.paid;
   totals_.fees += out.fee;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
-#include "base/money.hpp"
+#include "base/payee.hpp"
 #include "ledger/mirror.hpp"
 #include "ledger/nonce_bits.hpp"
 
@@ -15,7 +15,7 @@ struct Account {
   Money balance;     ///< free to spend; on a chain unused: the mirror has it
   Money escrowed;    ///< locked for its leases as a buyer
   Money reserved;    ///< part of `escrowed` that the chain has not locked yet; 0 on credits
-  Money earned;      ///< paid to it as a provider, ever
+  Money earned;      ///< paid to it as a provider or a payee, ever
   Money spent;       ///< charged to it as a buyer, ever
   NonceBits nonces;  ///< of its bids
   friend bool operator==(const Account&, const Account&) = default;
@@ -106,8 +106,9 @@ class Ledger {
   Result<void> voucher(const LeaseId& lease, Money cumulative, uint64_t now);
   /// How `charged` would be split.
   static Settlement split(const Escrow& escrow, Money charged);
-  /// Pays the last voucher's amount out, refunds the rest, and forgets the lease.
-  Result<Settlement> settle(const LeaseId& lease);
+  /// Pays the last voucher's amount out, to the payees by their shares where there are any, else to
+  /// the provider; refunds the rest, and forgets the lease. `payees` passed check_payees.
+  Result<Settlement> settle(const LeaseId& lease, const std::vector<Payee>& payees = {});
 
   const Escrow* find(const LeaseId& lease) const;
   /// The account, or one that never had anything.

@@ -144,6 +144,7 @@ Result<void> Mirror::pay(const LeaseId& id, u128 amount, u128 fee, u128 refunded
   u128 sum = 0;
   if (__builtin_add_overflow(amount, refunded, &sum) || sum > lease->held() || fee > amount)
     return contradiction("lease " + hex0x(id.view()) + " gives out what it does not hold");
+  const Money before{lease->paid - lease->fee};
   lease->paid += amount;
   lease->fee += fee;
   lease->refunded += refunded;
@@ -154,10 +155,17 @@ Result<void> Mirror::pay(const LeaseId& id, u128 amount, u128 fee, u128 refunded
     sums_.astray_in += sum - fee;
     return {};
   }
-  const u128 net = amount - fee;
-  give(lease->parties->provider, net);
+  const auto earn = [this](const Address& who, u128 units) {
+    give(who, units);
+    if (units != 0) touch(who).earned += units;
+  };
+  // Each share is a part of all that was paid, in however many claims it comes.
+  const std::vector<Payee>& payees = lease->parties->payees;
+  const std::vector<Money> had = shares_of(before, payees);
+  const std::vector<Money> has = shares_of(Money{lease->paid - lease->fee}, payees);
+  if (payees.empty()) earn(lease->parties->provider, amount - fee);
+  for (size_t i = 0; i < payees.size(); ++i) earn(payees[i].to, (has[i] - had[i]).nano);
   give(lease->parties->buyer, refunded);
-  if (net != 0) touch(lease->parties->provider).earned += net;
   if (amount != 0) touch(lease->parties->buyer).spent += amount;
   return {};
 }

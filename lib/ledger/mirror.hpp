@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/money.hpp"
+#include "base/payee.hpp"
 #include "ledger/place.hpp"
 
 #include <map>
@@ -25,8 +25,9 @@ struct ChainAccount {
 struct Parties {
   Address buyer;
   Address provider;
+  std::vector<Payee> payees{};  ///< whom the provider's pay is shared with; none: it has all
   friend bool operator==(const Parties&, const Parties&) = default;
-  MIZAN_FIELDS(buyer, provider)
+  MIZAN_FIELDS(buyer, provider, payees)
 };
 
 /// A lease that opened; also when it is closed, until it is forgotten.

@@ -46,6 +46,11 @@ class Explainer {
 
 namespace {
 
+bool may_be_several(Role role) {
+  return role == Role::operator_ || role == Role::hardware_owner || role == Role::host ||
+         role == Role::investor || role == Role::broker;
+}
+
 void merge(Grounds&& from, Grounds& into) {
   for (auto& [name, values] : from.facts) into.facts[name].insert(values.begin(), values.end());
   into.missing.insert(from.missing.begin(), from.missing.end());
@@ -248,6 +253,8 @@ void Explainer::parties(const Node& node, Evidence least, Grounds& out) const {
 void Explainer::party_fact(const Node& node, const Party& party, Evidence least,
                            Grounds& out) const {
   const std::string role(to_string(party.role));
+  // Of these there may be several: a finding names which.
+  if (may_be_several(party.role) && !party.id.empty()) out.facts["party"].insert(quoted(party.id));
   if (node.op == Op::party_listed) {
     if (party.lists.seen(least) == Known::unknown) out.missing.insert("lists");
     if (party.lists.is_known()) out.facts[role + ".lists"];

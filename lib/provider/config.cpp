@@ -1,8 +1,10 @@
 #include "provider/config.hpp"
 
+#include "crypto/address.hpp"
 #include "job/job_file.hpp"
 #include "job/yaml_map.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -13,8 +15,9 @@ using job::fault_at;
 using job::YamlMap;
 
 const std::vector<std::string_view> kKeys = {
-    "exchange", "key",     "passphrase_file", "state_dir", "rate",   "cores", "memory_gb",
-    "disk_gb",  "country", "min_lease",       "max_lease", "images", "pool",  "runtime"};
+    "exchange",  "key",     "passphrase_file", "state_dir", "rate",      "cores",
+    "memory_gb", "disk_gb", "country",         "min_lease", "max_lease", "images",
+    "pool",      "payees",  "runtime"};
 
 Result<std::string> required(const YamlMap& map, const YAML::Node& document, const std::string& key,
                              const std::string& example) {
@@ -82,6 +85,67 @@ Result<void> read_images(const YamlMap& map, const std::filesystem::path& folder
   return {};
 }
 
+/// "25%", "12.5%", "0.01%" as hundredths of a percent; nothing for anything else.
+std::optional<uint16_t> parse_share(std::string_view text) {
+  if (!text.ends_with('%')) return std::nullopt;
+  text.remove_suffix(1);
+  const size_t point = text.find('.');
+  std::string digits(text.substr(0, point));
+  const size_t least = digits.size();
+  if (point != std::string_view::npos) digits += text.substr(point + 1);
+  const size_t decimals = digits.size() - least;
+  if (least == 0 || least > 3 || decimals > 2 || (point != std::string_view::npos && !decimals))
+    return std::nullopt;
+  digits.append(2 - decimals, '0');
+  uint16_t bps = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bps);
+  if (error != std::errc{} || end != digits.data() + digits.size() || bps == 0 || bps > kWholeBps)
+    return std::nullopt;
+  return bps;
+}
+
+Result<ConfigPayee> read_payee(const YAML::Node& node, const std::string& path) {
+  MIZAN_TRY(map, YamlMap::open(node, path));
+  MIZAN_CHECK(map.check_keys({"to", "share", "role"}, {}));
+  ConfigPayee out;
+  MIZAN_TRY(to, map.text("to"));
+  const auto address = parse_address(to.value_or(""));
+  if (!address)
+    return fault_at(path + ".to", map.has("to") ? map.at("to") : node,
+                    to ? address.error().message : "is missing: who is paid, an address");
+  out.payee.to = *address;
+  MIZAN_TRY(share, map.text("share"));
+  const auto bps = parse_share(share.value_or(""));
+  if (!bps)
+    return fault_at(path + ".share", map.has("share") ? map.at("share") : node,
+                    "must be above 0% and at most 100%, with at most two decimals, like 12.5%");
+  out.payee.bps = *bps;
+  MIZAN_TRY(role, map.text("role"));
+  out.role = role.value_or("");
+  const std::vector<std::string_view> roles = {"",     "operator", "hardware_owner",
+                                               "host", "investor", "broker"};
+  if (std::find(roles.begin(), roles.end(), out.role) == roles.end())
+    return fault_at(path + ".role", map.at("role"),
+                    "must be operator, hardware_owner, host, investor or broker");
+  return out;
+}
+
+Result<void> read_payees(const YamlMap& map, ProviderConfig& config) {
+  if (!map.has("payees")) return {};
+  const YAML::Node& list = map.at("payees");
+  if (!list.IsSequence())
+    return fault_at("payees", list, "must be a list: write like \"- {to: 0x..., share: 25%}\"");
+  std::vector<Payee> payees;
+  for (size_t i = 0; i < list.size() && i <= kMostPayees; ++i) {
+    MIZAN_TRY(one, read_payee(list[i], "payees[" + std::to_string(i) + "]"));
+    payees.push_back(one.payee);
+    config.payees.push_back(std::move(one));
+  }
+  if (auto good = check_payees(payees, "payees"); !good)
+    return fail(job::with_line(std::move(good).error(), list));
+  return {};
+}
+
 Result<ProviderConfig> read_document(const YAML::Node& document,
                                      const std::filesystem::path& folder) {
   MIZAN_TRY(map, YamlMap::open(document, ""));
@@ -114,6 +178,7 @@ Result<ProviderConfig> read_document(const YAML::Node& document,
     return fault_at("min_lease", map.at(map.has("min_lease") ? "min_lease" : "max_lease"),
                     "is longer than max_lease");
   MIZAN_CHECK(read_images(map, folder, config));
+  MIZAN_CHECK(read_payees(map, config));
   MIZAN_TRY(runtime, map.text("runtime"));
   config.runtime = runtime.value_or("");
   return config;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/money.hpp"
+#include "base/payee.hpp"
 
 #include <filesystem>
 #include <map>
@@ -27,7 +27,15 @@ namespace mizan::provider {
 ///     max_lease: 24h
 ///     images: {train: /srv/images/train}   # OCI layout folders that jobs name as oci:train
 ///     pool: {disks: 2, disk_gb: 1}         # disks kept ready, so that a job starts sooner
+///     payees:                              # who is paid; the provider alone if absent
+///       - {to: 0x5FbDB2315678afecb367f032d93F642f64180aa3, share: 25%, role: investor}
+///       - {to: 0x70997970C51812dc3A010C7d01b50e0d17dc79C8, share: 75%}   # itself
 ///     runtime: /usr/sbin/runc              # runc or crun; whichever works if absent
+struct ConfigPayee {
+  Payee payee;
+  std::string role;  ///< operator, hardware_owner, host, investor, broker; "": investor, or itself
+};
+
 struct ProviderConfig {
   std::string exchange;
   std::filesystem::path key;
@@ -41,6 +49,7 @@ struct ProviderConfig {
   uint64_t min_seconds = 1;
   uint64_t max_seconds = 86'400;
   std::map<std::string, std::filesystem::path> images;
+  std::vector<ConfigPayee> payees;
   uint32_t pool_disks = 2;
   uint64_t pool_disk_gb = 1;
   std::string runtime;

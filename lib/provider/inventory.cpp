@@ -1,6 +1,6 @@
 #include "provider/inventory.hpp"
 
-#include "codec/json.hpp"
+#include "codec/json_fields.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -153,6 +153,13 @@ std::string attributes_json(const ProviderConfig& config, const Capacity& capaci
   json::array images;
   for (const auto& [name, path] : config.images) images.emplace_back("oci:" + name);
   if (!images.empty()) attributes["cached"] = attribute(std::move(images), "measured");
+  json::array payees;
+  for (const ConfigPayee& one : config.payees) {
+    json::object payee{{"to", to_json(one.payee.to)}, {"bps", one.payee.bps}};
+    if (!one.role.empty()) payee["role"] = one.role;
+    payees.push_back(std::move(payee));
+  }
+  if (!payees.empty()) attributes["payees"] = attribute(std::move(payees), "self_reported");
   auto text = canonical_json(attributes);
   ensure(text.has_value(), "attributes hold no fractions");
   return *std::move(text);

@@ -68,6 +68,7 @@ Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds) {
   ask.min_seconds = offer.min_seconds;
   ask.max_seconds = offer.max_seconds;
   ask.attributes_hash = keccak256(offer.attributes);
+  ask.payees_hash = offer.payees_hash;
   // Nonces rise: with the clock, or past the last one where the clock stepped back.
   ask.nonce = std::max(now_seconds, have_ ? ask_.nonce + 1 : 0);
   const Signature signature = eip712::sign(domain_, ask, key_);

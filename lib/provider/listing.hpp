@@ -13,7 +13,8 @@ namespace mizan::provider {
 /// What is offered, before it is an ask.
 struct Offer {
   Capacity capacity;
-  std::string attributes;  ///< canonical JSON
+  std::string attributes;  ///< canonical JSON; names the payees too
+  Hash32 payees_hash;
   Rate rate;
   uint64_t min_seconds = 1;
   uint64_t max_seconds = 86'400;

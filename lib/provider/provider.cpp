@@ -1,6 +1,7 @@
 #include "provider/provider.hpp"
 
 #include "codec/json_fields.hpp"
+#include "crypto/payees_hash.hpp"
 #include "crypto/random.hpp"
 #include "provider/machine.hpp"
 #include "provider/net_link.hpp"
@@ -104,7 +105,13 @@ Result<Offer> make_offer(const ProviderConfig& config, Store& store, const Provi
   inventory.disk_bytes += own_bytes(config.state_dir);
   MIZAN_TRY(measured, offered(config, inventory));
   MIZAN_TRY(capacity, steady_capacity(store, measured));
-  const Offer offer{capacity, attributes_json(config, capacity), config.rate, config.min_seconds,
+  std::vector<Payee> payees;
+  for (const ConfigPayee& one : config.payees) payees.push_back(one.payee);
+  const Offer offer{capacity,
+                    attributes_json(config, capacity),
+                    payees_hash(payees),
+                    config.rate,
+                    config.min_seconds,
                     config.max_seconds};
   if (events.on_measured) events.on_measured(inventory, offer);
   return offer;

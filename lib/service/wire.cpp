@@ -16,6 +16,17 @@ json::value stored_json(std::string_view text) {
   return value ? *std::move(value) : json::value(nullptr);
 }
 
+/// The split of the pay; nothing is paid while the lease is not over.
+json::array payees_json(const exchange::Lease& lease) {
+  const std::vector<u128>& shares = lease.settlement.shares;
+  json::array out;
+  for (size_t i = 0; i < lease.payees.size(); ++i)
+    out.push_back(json::object{{"to", to_json(lease.payees[i].to)},
+                               {"bps", lease.payees[i].bps},
+                               {"paid", to_string(i < shares.size() ? shares[i] : u128{0})}});
+  return out;
+}
+
 }  // namespace
 
 json::string text_json(std::string_view text) {
@@ -48,6 +59,7 @@ json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes) {
   out["paid"] = to_string(paid.paid);
   out["fee"] = to_string(paid.fee);
   out["refunded"] = to_string(paid.refunded);
+  out["payees"] = payees_json(lease);
   out["outputs"] = id_json(lease.outputs);
   out["verdict"] = verdict_json(lease.verdict);
   const bool held = lease.state == exchange::LeaseState::held;
@@ -186,6 +198,7 @@ Result<json::object> receipt_bundle(const exchange::Lease& lease, const Exchange
   out["bidSignature"] = to_json(lease.bid_signature);
   out["terms"] = to_json(lease.terms);
   out["termsSignature"] = to_json(lease.terms_signature);
+  out["payees"] = to_json(lease.payees);
   out["clearance"] = to_json(clearance);
   out["clearanceSignature"] = to_json(eip712::sign(domain, clearance, keys.clearance));
   const bool vouchered = lease.vouchered != 0;

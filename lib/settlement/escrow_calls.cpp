@@ -65,13 +65,6 @@ Bytes plain(std::string_view signature) {
 
 }  // namespace
 
-Hash32 payees_hash(const std::vector<Payee>& payees) {
-  if (payees.empty()) return {};
-  Bytes words;
-  for (const Bytes& element : elements(payees)) append(words, element);
-  return keccak256(words);
-}
-
 namespace escrow {
 
 Bytes create(ByteView code, const Address& token, const Address& fee_to, const Address& guardian,

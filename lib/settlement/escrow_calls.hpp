@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/fields.hpp"
+#include "base/payee.hpp"
 #include "crypto/eip712_messages.hpp"
 
 #include <optional>
@@ -11,15 +11,6 @@
 /// Each function gives a transaction's data. Amounts of direct arguments are in the token's base
 /// units, those of signed messages in nano-USD, as in the contract.
 namespace mizan::settlement {
-
-/// A share of the provider's part: `bps` of 10,000.
-struct Payee {
-  Address to;
-  uint16_t bps = 0;
-  MIZAN_FIELDS(to, bps)
-};
-/// What Terms.payeesHash holds: zero for none.
-Hash32 payees_hash(const std::vector<Payee>& payees);
 
 /// A lease to open; without `terms_signature` the sender is the provider.
 struct OpenItem {

@@ -1,6 +1,8 @@
 #include "property/core_driver.hpp"
 
+#include "codec/json_fields.hpp"
 #include "crypto/hash.hpp"
+#include "crypto/payees_hash.hpp"
 
 #include <algorithm>
 #include <array>
@@ -97,6 +99,18 @@ UnixMs CoreDriver::next_time(const Exchange& core) {
   return {now_ms_ += pick(chance(50) ? 2'000'000 : 9ULL * 24 * 3600 * 1000)};
 }
 
+/// One, or two of whom the first has the larger part; a name that stands twice is refused.
+void CoreDriver::name_payees(PlaceAsk& ask) {
+  std::vector<Payee> payees{{somebody(), kWholeBps}};
+  if (chance(70)) {
+    payees[0].bps = static_cast<uint16_t>(5000 + pick(4999));
+    payees.push_back({somebody(), static_cast<uint16_t>(kWholeBps - payees[0].bps)});
+  }
+  ask.ask.payees_hash = payees_hash(payees);
+  ask.attributes +=
+      R"(,"payees":{"source":"self_reported","value":)" + json_text(to_json(payees)) + "}";
+}
+
 Command CoreDriver::place_ask() {
   static constexpr std::array kChips = {"cpu", "H100 SXM", "L4"};
   PlaceAsk out;
@@ -115,7 +129,9 @@ Command CoreDriver::place_ask() {
   const std::string memory = std::to_string(pick(512));
   out.attributes = R"({"country":{"source":"self_reported","value":")" +
                    std::string(chance(50) ? "SG" : "JP") +
-                   R"("},"memory_gb":{"source":"measured","value":)" + memory + "}}";
+                   R"("},"memory_gb":{"source":"measured","value":)" + memory + "}";
+  if (chance(25)) name_payees(out);
+  out.attributes += "}";
   return out;
 }
 

@@ -29,6 +29,7 @@ class CoreDriver {
   UnixMs next_time(const exchange::Exchange& core);
   exchange::Command valid(const exchange::Exchange& core, const std::vector<LeaseId>& live);
   exchange::Command place_ask();
+  void name_payees(exchange::PlaceAsk& ask);
   exchange::Command place_bid();
   exchange::Command cancel_ask(const exchange::Exchange& core);
   exchange::Command cancel_bids();

@@ -120,7 +120,9 @@ void CoreModel::closed(const Exchange& core, const LeaseId& id) {
   expect(s.charged * 1000 <= a_second * (end.ms - lease->opened_at.ms),
          "nothing is paid beyond rate x elapsed");
   balances_[it->second.buyer] += s.refunded;
-  balances_[it->second.provider] += s.paid;
+  const std::vector<Money> shares = shares_of(Money{s.paid}, lease->payees);
+  if (shares.empty()) balances_[it->second.provider] += s.paid;
+  for (size_t i = 0; i < shares.size(); ++i) balances_[lease->payees[i].to] += shares[i].nano;
   fees_ += s.fee;
   held_.erase(it);
   std::erase(live, id);

@@ -1,6 +1,7 @@
 // The same random operations at the same times on the ledger (credits) and on the contract: equal
 // balances to the unit after every block, and conservation.
 #include "chain.hpp"
+#include "crypto/payees_hash.hpp"
 #include "ledger/ledger.hpp"
 #include "support/seed.hpp"
 
@@ -9,11 +10,13 @@ namespace {
 
 constexpr size_t kBuyers = 4;
 constexpr size_t kProviders = 3;
+constexpr size_t kInvestors = 6;
 constexpr uint64_t kDelay = 24 * 3600;
 
 struct Deal {
   eip712::Terms terms;
   LeaseId id;
+  std::vector<Payee> payees;
   bool over = false;
 };
 
@@ -25,6 +28,7 @@ class BothSides {
     chain_.anvil.rpc("evm_setAutomine", {true});
     for (size_t i = 0; i < kBuyers; ++i) buyers_.push_back(key_of(100 + i));
     for (size_t i = 0; i < kProviders; ++i) providers_.push_back(key_of(200 + i));
+    for (size_t i = 0; i < kInvestors; ++i) investors_.push_back(key_of(300 + i));
     for (const SecretKey& buyer : buyers_) {
       chain_.anvil.rpc("anvil_setBalance", {hex0x(buyer.address().view()), "0x56bc75e2d63100000"});
       const u128 units = 1'000'000 + random_() % 100'000'000;
@@ -72,6 +76,7 @@ class BothSides {
     };
     for (const SecretKey& buyer : buyers_) equal(buyer.address(), "buyer");
     for (const SecretKey& provider : providers_) equal(provider.address(), "provider");
+    for (const SecretKey& investor : investors_) equal(investor.address(), "investor");
     const u128 fees = chain_.units_of(chain_.fee_to);
     EXPECT_EQ(mizan::to_string(fees), mizan::to_string(fees_expected()));
     sum += fees;
@@ -94,7 +99,7 @@ class BothSides {
                               {chain_.escrow, 0, escrow::finalize_close(deal.terms)}},
                              relayer_);
       must(chain_.node.send(made));
-      must(ledger_.settle(deal.id));
+      must(ledger_.settle(deal.id, deal.payees));
       deal.over = true;
     }
     chain_.anvil.rpc("evm_setNextBlockTimestamp", {now_});
@@ -102,6 +107,11 @@ class BothSides {
     compare();
     for (const SecretKey& buyer : buyers_)
       EXPECT_EQ(chain_.units_of(buyer.address()), ledger_.account(buyer.address()).balance.nano);
+    for (const SecretKey& investor : investors_) {
+      EXPECT_EQ(chain_.units_of(investor.address()),
+                ledger_.account(investor.address()).balance.nano);
+      EXPECT_GT(chain_.units_of(investor.address()), 0U);
+    }
     EXPECT_EQ(ledger_.totals().escrow, Money{});
     ledger_.recount();
   }
@@ -129,6 +139,24 @@ class BothSides {
     return finalize(deal);
   }
 
+  /// Half of the deals: one to eight payees of any shares, the provider and the buyer among them.
+  std::vector<Payee> some_payees(const Address& buyer, const Address& provider) {
+    if (pick(2) == 0) return {};
+    std::vector<Address> all{buyer, provider};
+    for (const SecretKey& investor : investors_) all.push_back(investor.address());
+    std::shuffle(all.begin(), all.end(), random_);
+    std::vector<Payee> out;
+    uint64_t rest = kWholeBps;
+    const size_t count = 1 + pick(kMostPayees);
+    for (size_t i = 0; i < count; ++i) {
+      const uint64_t left = count - 1 - i;
+      const uint64_t share = left == 0 ? rest : 1 + pick(rest - left);
+      out.push_back({all[i], static_cast<uint16_t>(share)});
+      rest -= share;
+    }
+    return out;
+  }
+
   Operation open() {
     const SecretKey& buyer = buyers_[pick(kBuyers)];
     const SecretKey& provider = providers_[pick(kProviders)];
@@ -143,6 +171,8 @@ class BothSides {
                         .fee_bps = static_cast<uint16_t>(pick(1000)),
                         .bid_nonce = bid_nonce_,
                         .node_count = static_cast<uint32_t>(1 + pick(3))};
+    const std::vector<Payee> payees = some_payees(terms.buyer, terms.provider);
+    terms.payees_hash = payees_hash(payees);
     if (pick(8) != 0) bid_nonce_ += 3;  // else the next one meets a spent nonce
     const eip712::Bid bid{.buyer = terms.buyer,
                           .meter = terms.meter,
@@ -178,7 +208,7 @@ class BothSides {
     }
     nonces.set(terms.bid_nonce, bid.nodes);
     must(ledger_.open(id, now_));
-    deals_.push_back({terms, id});
+    deals_.push_back({terms, id, payees});
     out.good = true;
     return out;
   }
@@ -201,7 +231,7 @@ class BothSides {
     Signature voucher = chain_.voucher(deal.terms, cumulative);
     const bool forged = pick(10) == 0;
     if (forged) voucher.bytes[40] ^= 1;
-    return {escrow::claim(deal.terms, cumulative, voucher, {}),
+    return {escrow::claim(deal.terms, cumulative, voucher, deal.payees),
             !forged && take_voucher(deal, cumulative)};
   }
 
@@ -211,20 +241,17 @@ class BothSides {
     const auto& provider =
         *std::find_if(providers_.begin(), providers_.end(),
                       [&](const SecretKey& key) { return key.address() == deal.terms.provider; });
-    Operation out{escrow::close({deal.terms,
-                                 cumulative,
-                                 chain_.voucher(deal.terms, cumulative),
-                                 close.min_paid,
-                                 eip712::sign(chain_.domain, close, provider),
-                                 {}}),
-                  false};
+    Operation out{
+        escrow::close({deal.terms, cumulative, chain_.voucher(deal.terms, cumulative),
+                       close.min_paid, eip712::sign(chain_.domain, close, provider), deal.payees}),
+        false};
     if (deal.over) return out;
     const u128 payable = std::max(std::min(cumulative, must(ledger_.bound(deal.id, now_)).nano),
                                   ledger_.find(deal.id)->vouchered.nano);
     if (ledger::Ledger::split(*ledger_.find(deal.id), Money{payable}).paid < Money{close.min_paid})
       return out;
     take_voucher(deal, cumulative);
-    must(ledger_.settle(deal.id));
+    must(ledger_.settle(deal.id, deal.payees));
     deal.over = out.good = true;
     return out;
   }
@@ -249,7 +276,7 @@ class BothSides {
         end = std::min(end, stop);
       good = now_ >= end + kDelay;
       if (good) {
-        must(ledger_.settle(deal.id));
+        must(ledger_.settle(deal.id, deal.payees));
         deal.over = true;
       }
     }
@@ -271,8 +298,11 @@ class BothSides {
     for (const Deal& deal : deals_) {
       if (deal.over) continue;
       const ledger::Escrow& escrow = *ledger_.find(deal.id);
-      if (deal.terms.provider == owner)
-        units += ledger::Ledger::split(escrow, escrow.vouchered).paid.nano;
+      const Money paid = ledger::Ledger::split(escrow, escrow.vouchered).paid;
+      if (deal.payees.empty() && deal.terms.provider == owner) units += paid.nano;
+      const std::vector<Money> shares = shares_of(paid, deal.payees);
+      for (size_t i = 0; i < shares.size(); ++i)
+        if (deal.payees[i].to == owner) units += shares[i].nano;
       if (deal.terms.buyer == owner && escrow.stopped != 0)
         units += escrow.amount.nano - could_earn(deal);
     }
@@ -293,6 +323,7 @@ class BothSides {
   ledger::Ledger ledger_;
   std::vector<SecretKey> buyers_;
   std::vector<SecretKey> providers_;
+  std::vector<SecretKey> investors_;
   SecretKey relayer_ = rich_key(1);
   std::vector<Deal> deals_;
   uint64_t now_ = 0;

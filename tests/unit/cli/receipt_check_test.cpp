@@ -1,10 +1,12 @@
 #include "mizan/receipt_check.hpp"
 
 #include "crypto/key.hpp"
+#include "crypto/payees_hash.hpp"
 #include "mizan/settings.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 namespace mizan::cli {
@@ -93,6 +95,23 @@ TEST(ReceiptCheck, an_honest_one_holds) {
   const ReceiptBundle bundle = honest(parties);
   EXPECT_EQ(wrong_rules(bundle, bundle.exchange_id), "");
   EXPECT_NE(wrong_rules(bundle, Hash32{}), "");
+}
+
+TEST(ReceiptCheck, the_split_is_that_of_the_terms) {
+  const Parties parties;
+  ReceiptBundle bundle = honest(parties);
+  bundle.payees = {{parties.buyer.address(), 2500}, {parties.provider.address(), 7500}};
+  EXPECT_EQ(wrong_rules(bundle), "the payees are those of the terms; ");
+  bundle.terms.payees_hash = payees_hash(bundle.payees);
+  sign(bundle, parties);
+  EXPECT_EQ(wrong_rules(bundle), "");
+  const auto findings = check_receipt(bundle, {});
+  EXPECT_TRUE(std::any_of(findings.begin(), findings.end(), [](const ReceiptFinding& finding) {
+    return finding.what.starts_with("6468 of paid goes to ");  // a quarter of 25,872
+  }));
+  bundle.payees[0].bps = 2501;
+  bundle.payees[1].bps = 7499;
+  EXPECT_EQ(wrong_rules(bundle), "the payees are those of the terms; ");
 }
 
 TEST(ReceiptCheck, numbers_that_do_not_fit_are_found_though_they_are_signed) {

@@ -137,6 +137,23 @@ TEST(Ledger, SettlesAndRoundsTheFeeDown) {
   EXPECT_EQ(ledger.settle(lease(1)).error().code, ErrorCode::not_found);
 }
 
+TEST(Ledger, PaysTheSharesInOneSettlement) {
+  Ledger ledger = funded();
+  ASSERT_TRUE(ledger.lock(lease(1), terms()));
+  ASSERT_TRUE(ledger.open(lease(1), 1000));
+  ASSERT_TRUE(ledger.voucher(lease(1), Money{999}, 1050));
+  const std::vector<Payee> payees{{party(3), 3333}, {kProvider, 3333}, {kBuyer, 3334}};
+  const auto out = ledger.settle(lease(1), payees);
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->paid, Money{975});
+  EXPECT_EQ(ledger.account(party(3)).balance, Money{324});  // 324.9675
+  EXPECT_EQ(ledger.account(party(3)).earned, Money{324});
+  EXPECT_EQ(ledger.account(kProvider).balance, Money{324});
+  EXPECT_EQ(ledger.account(kBuyer).balance, Money{4001 + 327});
+  EXPECT_EQ(ledger.account(kBuyer).earned, Money{327});
+  ledger.recount();
+}
+
 TEST(Ledger, SplitsTheLargestAmountsWithoutWrapping) {
   Escrow escrow;
   escrow.amount = Money{~u128{0}};

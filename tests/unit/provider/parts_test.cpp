@@ -42,7 +42,10 @@ TEST(Config, ReadsAllKeys) {
                        "passphrase_file: /p\ncores: 8\nmemory_gb: 32\ndisk_gb: 200\n"
                        "country: DE\nmin_lease: 10s\nmax_lease: 12h\n"
                        "images: {train: images/train}\n"
-                       "pool: {disks: 4, disk_gb: 2}\nruntime: /usr/sbin/runc\n",
+                       "pool: {disks: 4, disk_gb: 2}\nruntime: /usr/sbin/runc\n"
+                       "payees:\n- {to: 0x5FbDB2315678afecb367f032d93F642f64180aa3, share: 12.5%, "
+                       "role: host}\n- {to: 0x70997970C51812dc3A010C7d01b50e0d17dc79C8, share: "
+                       "87.50%}\n",
                    "/etc/mizan");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->key, "/etc/mizan/k.json");
@@ -54,7 +57,45 @@ TEST(Config, ReadsAllKeys) {
   EXPECT_EQ(config->max_seconds, 43'200U);
   EXPECT_EQ(config->images.at("train"), "/etc/mizan/images/train");
   EXPECT_EQ(config->pool_disks, 4U);
+  ASSERT_EQ(config->payees.size(), 2U);
+  EXPECT_EQ(config->payees[0].payee.bps, 1250);
+  EXPECT_EQ(config->payees[0].role, "host");
+  EXPECT_EQ(config->payees[1].payee.bps, 8750);
+  EXPECT_EQ(config->payees[1].role, "");
   EXPECT_TRUE(parse_config(kGood, "/"));
+}
+
+TEST(Config, NamesWhatIsWrongWithPayees) {
+  const std::string one = "{to: 0x5FbDB2315678afecb367f032d93F642f64180aa3, share: 50%}";
+  const auto fault = [](const std::string& list) {
+    const auto config = parse_config(kGood + ("payees: " + list), "/");
+    return config ? "" : config.error().message;
+  };
+  EXPECT_EQ(fault("12"),
+            "payees (line 5): must be a list: write like \"- {to: 0x..., share: 25%}\"");
+  EXPECT_EQ(fault("[" + one + "]"),
+            "payees (line 5): shares add up to 5000 of 10000: name the provider itself for what it "
+            "keeps");
+  EXPECT_EQ(fault("[" + one + ", " + one + "]"),
+            "payees[1].to (line 5): is named before: add the two shares up");
+  EXPECT_EQ(fault("[{to: 0x0000000000000000000000000000000000000000, share: 100%}]"),
+            "payees[0].to (line 5): is not the zero address");
+  EXPECT_EQ(fault("[{share: 100%}]"), "payees[0].to (line 5): is missing: who is paid, an address");
+  for (const char* share : {"25", "0%", "100.01%", "1.234%", ".5%", "5.%", "-1%", "%", "1000%"})
+    EXPECT_EQ(fault("[{to: 0x5FbDB2315678afecb367f032d93F642f64180aa3, share: " +
+                    std::string(share) + "}]"),
+              "payees[0].share (line 5): must be above 0% and at most 100%, with at most two "
+              "decimals, like 12.5%")
+        << share;
+  EXPECT_EQ(fault("[{to: 0x5FbDB2315678afecb367f032d93F642f64180aa3, share: 100%, role: buyer}]"),
+            "payees[0].role (line 5): must be operator, hardware_owner, host, investor or broker");
+  std::string many = "[";
+  for (int i = 0; i < 9; ++i)
+    many +=
+        "{to: 0x000000000000000000000000000000000000000" + std::to_string(i + 1) + ", share: 1%},";
+  EXPECT_EQ(fault(many + "]"),
+            "payees (line 5): names 1 to 8 payees; one account can pass on what it was paid to "
+            "more");
 }
 
 TEST(Config, NamesWhatIsWrong) {

@@ -1,0 +1,36 @@
+// Payee: one who has a share of what a provider is paid (an investor, a host, a broker).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/fields.hpp"
+#include "base/money.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace mizan {
+
+/// `bps` of 10,000 of what is left of a charge after the fee.
+struct Payee {
+  Address to;
+  uint16_t bps = 0;
+  friend bool operator==(const Payee&, const Payee&) = default;
+  MIZAN_FIELDS(to, bps)
+};
+
+inline constexpr size_t kMostPayees = 8;
+inline constexpr uint16_t kWholeBps = 10'000;
+
+/// One to eight, none of them twice or the zero address, whose shares are above zero and add up to
+/// 10,000. `path` names the list in messages.
+Result<void> check_payees(const std::vector<Payee>& payees, std::string_view path);
+
+/// floor(amount x bps / 10,000).
+Money part_of(Money amount, uint16_t bps);
+
+/// What each is paid of `net`, in their order: its part rounded down, and the last one the rest, so
+/// that all of it is paid. As the contract does it (docs/CONTRACT.md).
+std::vector<Money> shares_of(Money net, const std::vector<Payee>& payees);
+
+}  // namespace mizan
