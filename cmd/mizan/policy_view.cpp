@@ -75,11 +75,13 @@ std::string render_answer(const Terminal& terminal, const json::value& answer) {
     out +=
         fmt::format("  {}{:{}} {:18}  {}\n", terminal.paint(outcome_style(outcome), outcome), "",
                     outcome.size() < 12 ? 12 - outcome.size() : 1, head, text(finding, "sentence"));
-    out += terminal.paint(
-               Style::dim,
-               fmt::format("{:34}{} ({}){}", "", text(finding, "citation"), text(finding, "rule"),
-                           member_or<bool>(finding, "unverified") ? "; rests on an unverified value"
-                                                                  : "")) +
+    const json::value& party = member_value(member_value(finding, "facts"), "party");
+    const std::string about = party.is_null() ? "" : "; about " + printable(json_text(party));
+    out += terminal.paint(Style::dim, fmt::format("{:34}{} ({}){}{}", "", text(finding, "citation"),
+                                                  text(finding, "rule"), about,
+                                                  member_or<bool>(finding, "unverified")
+                                                      ? "; rests on an unverified value"
+                                                      : "")) +
            '\n';
   }
   if (!member_value(answer, "not_assessed").as_array().empty())

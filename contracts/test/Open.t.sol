@@ -428,6 +428,8 @@ contract OpenTest is Harness {
 
     // ------------------------------------------------------------------ griefing
 
+    uint256 private constant SPOILED_OPENING = 75_000; // gas, at most
+
     /// @dev Between the exchange's check and the chain a buyer can spoil the opening; it costs the provider nothing but
     /// gas, since work starts only after the lease is open.
     function test_withdraw_just_before_opening() public {
@@ -435,6 +437,7 @@ contract OpenTest is Harness {
         escrow.withdraw(10_000 * UNIT, buyer);
         Bid memory bid = aBid();
         isFault(_try(termsOf(bid), bid), IComputeEscrow.InsufficientBalance.selector);
+        vm.assertLe(vm.lastCallGas().gasTotalUsed, SPOILED_OPENING);
         vm.assertEq(escrow.bidBits(buyer, 0), 0, "the bits are as they were");
         fund(buyer, 10_000 * UNIT);
         isFault(_try(termsOf(bid), bid), 0);
@@ -445,6 +448,7 @@ contract OpenTest is Harness {
         escrow.cancelBids(0, 1);
         Bid memory bid = aBid();
         isFault(_try(termsOf(bid), bid), IComputeEscrow.BidNonceSpent.selector);
+        vm.assertLe(vm.lastCallGas().gasTotalUsed, SPOILED_OPENING);
         vm.prank(buyer);
         escrow.cancelBids(0, 2);
         vm.assertEq(escrow.bidBits(buyer, 0), 3, "bits are set and never cleared");
