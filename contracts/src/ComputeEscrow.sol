@@ -525,8 +525,9 @@ contract ComputeEscrow is Clearing {
         uint256 sum;
         for (uint256 i; i < count; ++i) {
             // A share that would make the sum overflow must not revert a batch.
-            if (payees[i].to == address(0) || payees[i].bps > BPS) return false;
-            sum += payees[i].bps;
+            uint256 bps = payees[i].bps;
+            if (payees[i].to == address(0) || bps == 0 || bps > BPS) return false;
+            sum += bps;
         }
         return sum == BPS && Messages.hash(payees) == terms.payeesHash;
     }
@@ -538,8 +539,10 @@ contract ComputeEscrow is Clearing {
         }
     }
 
-    /// @dev Credits fee and shares of what lies between two totals. Each is the floor of its part of the whole total,
-    /// so that it does not matter in how many claims it came; the last payee has what rounding leaves.
+    /// @dev Credits fee and shares of what lies between two totals. Each is a part of the whole total, so that it does
+    /// not matter in how many claims it came. In turn a payee has the floor of its part of what is left for it and
+    /// those after it, the last one all of that: so each one's sum only grows with the total. (With the floor of each
+    /// one's part of the whole it would not: the last one's could shrink, and wrap.)
     function _pay(Terms calldata terms, uint256 before, uint256 total, Payee[] calldata payees)
         private
         returns (uint256 fee)
@@ -547,20 +550,22 @@ contract ComputeEscrow is Clearing {
         unchecked {
             uint256 netBefore = _netOf(terms, before);
             uint256 net = _netOf(terms, total);
-            uint256 rest = net - netBefore;
-            fee = total - before - rest;
+            fee = total - before - (net - netBefore);
             if (fee != 0) balanceOf[feeTo] += fee;
             if (terms.payeesHash == 0) {
-                balanceOf[terms.provider] += rest;
+                balanceOf[terms.provider] += net - netBefore;
                 return fee;
             }
-            uint256 last = payees.length - 1;
-            for (uint256 i; i < last; ++i) {
-                uint256 share = net * payees[i].bps / BPS - netBefore * payees[i].bps / BPS;
-                balanceOf[payees[i].to] += share;
-                rest -= share;
+            uint256 whole = BPS; // of those who are left; never zero, since no share is
+            for (uint256 i; i < payees.length; ++i) {
+                uint256 bps = payees[i].bps;
+                uint256 share = net * bps / whole;
+                uint256 had = netBefore * bps / whole;
+                balanceOf[payees[i].to] += share - had;
+                net -= share;
+                netBefore -= had;
+                whole -= bps;
             }
-            balanceOf[payees[last].to] += rest;
         }
     }
 

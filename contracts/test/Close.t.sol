@@ -470,6 +470,39 @@ contract CloseTest is Harness {
         vm.assertEq(balance(payees[payees.length - 1].to), atOnce[payees.length - 1]);
     }
 
+    /// @dev The floors of all may rise at once by more than the total: a claim of one unit more never takes from the
+    /// last payee what it had, which it may have withdrawn.
+    function test_no_payee_pays_back() public {
+        Bid memory bid = aBid();
+        bid.maxRate = NANO; // 8 base units a second
+        bid.maxFeeBps = 0;
+        Terms memory terms = termsOf(bid);
+        Payee[] memory payees = new Payee[](8);
+        for (uint256 i; i < 8; ++i) {
+            payees[i] = Payee(address(uint160(0x1000 + i)), i < 7 ? 1249 : 1257);
+        }
+        terms.payeesHash = _hash(payees);
+        openAs(provider, terms, bid);
+        warpTo(now_ + 100);
+        uint256[] memory had = new uint256[](8);
+        for (uint256 total_ = 1; total_ <= 64; ++total_) {
+            uint256 cumulative = total_ * NANO;
+            escrow.claim(terms, uint128(cumulative), signVoucher(METER_KEY, escrow.leaseId(terms), cumulative), payees);
+            uint256 sum;
+            for (uint256 i; i < 8; ++i) {
+                uint256 has = balance(payees[i].to);
+                if (has != 0) {
+                    vm.prank(payees[i].to);
+                    escrow.withdraw(has, payees[i].to);
+                }
+                vm.assertEq(balance(payees[i].to), 0);
+                sum += had[i] += has;
+            }
+            vm.assertEq(sum, total_, "all of it is paid, and no more");
+        }
+        vm.assertEq(token.balanceOf(address(escrow)), 10_000 * UNIT - 64);
+    }
+
     function test_payees_are_those_of_the_terms() public {
         Payee[] memory payees = _payees(3, 7);
         Terms memory terms = _openWith(_hash(payees));

@@ -32,18 +32,18 @@ Result<void> check_payees(const std::vector<Payee>& payees, std::string_view pat
                        " of 10000: name the provider itself for what it keeps");
 }
 
-Money part_of(Money amount, uint16_t bps) {
+Money part_of(Money amount, uint32_t bps, uint32_t whole) {
   // Without a product that could wrap.
-  return {amount.nano / kWholeBps * bps + amount.nano % kWholeBps * bps / kWholeBps};
+  return {amount.nano / whole * bps + amount.nano % whole * bps / whole};
 }
 
 std::vector<Money> shares_of(Money net, const std::vector<Payee>& payees) {
   std::vector<Money> out;
-  Money rest = net;
+  uint32_t whole = kWholeBps;
   for (const Payee& payee : payees) {
-    const bool last = out.size() + 1 == payees.size();
-    out.push_back(last ? rest : part_of(net, payee.bps));
-    rest -= out.back();
+    out.push_back(part_of(net, payee.bps, whole));
+    net -= out.back();
+    whole -= payee.bps;
   }
   return out;
 }

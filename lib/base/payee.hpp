@@ -26,11 +26,12 @@ inline constexpr uint16_t kWholeBps = 10'000;
 /// 10,000. `path` names the list in messages.
 Result<void> check_payees(const std::vector<Payee>& payees, std::string_view path);
 
-/// floor(amount x bps / 10,000).
-Money part_of(Money amount, uint16_t bps);
+/// floor(amount x bps / whole).
+Money part_of(Money amount, uint32_t bps, uint32_t whole = kWholeBps);
 
-/// What each is paid of `net`, in their order: its part rounded down, and the last one the rest, so
-/// that all of it is paid. As the contract does it (docs/CONTRACT.md).
+/// What each is paid of `net`, in turn: of what is left the part that its share is of the shares
+/// that are left, rounded down; the last one has all of it. So everything is paid, and each one's
+/// part only grows with `net`. As the contract does it (docs/CONTRACT.md).
 std::vector<Money> shares_of(Money net, const std::vector<Payee>& payees);
 
 }  // namespace mizan

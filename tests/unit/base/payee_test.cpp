@@ -51,6 +51,17 @@ TEST(Payees, TheLastHasWhatRoundingLeaves) {
   EXPECT_TRUE(shares_of(Money{100}, {}).empty());
 }
 
+TEST(Payees, NobodysPartShrinksAsTheWholeGrows) {
+  const auto list = payees({1249, 1249, 1249, 1249, 1249, 1249, 1249, 1257});
+  std::vector<Money> had = shares_of(Money{}, list);
+  for (u128 net = 1; net < 1000; ++net) {
+    const std::vector<Money> has = shares_of(Money{net}, list);
+    EXPECT_EQ(std::accumulate(has.begin(), has.end(), Money{}), Money{net});
+    for (size_t i = 0; i < has.size(); ++i) EXPECT_GE(has[i], had[i]) << i;
+    had = has;
+  }
+}
+
 TEST(Payees, SharesOfTheLargestAmountDoNotWrap) {
   const Money most{~u128{0}};
   const auto shares = shares_of(most, payees({1, 4999, 5000}));

@@ -148,9 +148,9 @@ TEST(Ledger, PaysTheSharesInOneSettlement) {
   EXPECT_EQ(out->paid, Money{975});
   EXPECT_EQ(ledger.account(party(3)).balance, Money{324});  // 324.9675
   EXPECT_EQ(ledger.account(party(3)).earned, Money{324});
-  EXPECT_EQ(ledger.account(kProvider).balance, Money{324});
-  EXPECT_EQ(ledger.account(kBuyer).balance, Money{4001 + 327});
-  EXPECT_EQ(ledger.account(kBuyer).earned, Money{327});
+  EXPECT_EQ(ledger.account(kProvider).balance, Money{325});  // 3333 / 6667 of 651
+  EXPECT_EQ(ledger.account(kBuyer).balance, Money{4001 + 326});
+  EXPECT_EQ(ledger.account(kBuyer).earned, Money{326});
   ledger.recount();
 }
 
