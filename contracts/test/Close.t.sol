@@ -426,7 +426,8 @@ contract CloseTest is Harness {
         payees = new Payee[](count);
         uint256 left = 10_000;
         for (uint256 i; i < count; ++i) {
-            uint256 share = i + 1 == count ? left : uint256(keccak256(abi.encode(seed, i))) % (left + 1);
+            uint256 others = count - i - 1; // each has one at least
+            uint256 share = others == 0 ? left : 1 + uint256(keccak256(abi.encode(seed, i))) % (left - others);
             payees[i] = Payee(address(uint160(0x1000 + i)), uint16(share));
             left -= share;
         }
