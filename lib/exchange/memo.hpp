@@ -5,6 +5,7 @@
 #include "exchange/judge.hpp"
 
 #include <cstring>
+#include <memory>
 
 namespace mizan::exchange {
 
@@ -40,21 +41,23 @@ class Memo {
  public:
   const Judgement* find(const MemoKey& key) const {
     if (slots_.empty()) return nullptr;
-    const Slot& slot = slots_[place(key)];
-    return slot.used && slot.key == key ? &slot.judgement : nullptr;
+    const auto& slot = slots_[place(key)];
+    return slot && slot->key == key ? &slot->judgement : nullptr;
   }
   const Judgement& put(const MemoKey& key, Judgement judgement) {
     if (slots_.empty()) slots_.resize(kSlots);
-    Slot& slot = slots_[place(key)];
-    slot = {true, key, std::move(judgement)};
-    return slot.judgement;
+    auto& slot = slots_[place(key)];
+    if (slot)
+      *slot = {key, std::move(judgement)};
+    else
+      slot = std::make_unique<Slot>(Slot{key, std::move(judgement)});
+    return slot->judgement;
   }
   void clear() { slots_.clear(); }
 
  private:
   static constexpr size_t kSlots = 4096;
   struct Slot {
-    bool used = false;
     MemoKey key;
     Judgement judgement;
   };
@@ -70,7 +73,7 @@ class Memo {
       mixed = (mixed ^ one) * 0x9e3779b97f4a7c15U;
     return (mixed >> 32) % kSlots;
   }
-  std::vector<Slot> slots_;
+  std::vector<std::unique_ptr<Slot>> slots_;
 };
 
 }  // namespace mizan::exchange

@@ -239,12 +239,14 @@ LeaseRun* Agent::find(const LeaseId& lease) {
 
 /// Units that may be promised. The exchange sells a lease's units again in the moment in which it
 /// closes it, and the match is here before that word: those of a job that is over are about to be
-/// free, and its container makes room before the next one is made (has_room_for).
+/// free, and its container makes room before the next one is made (has_room_for). So are those of a
+/// match that was undone while its container was being made: it is never started.
 uint32_t Agent::free_units() const {
   uint64_t used = 0;
   for (const auto& [id, run] : leases_) {
     const bool hands_in_its_log = run.body == Body::exited && !run.log_delivered;
-    if (run.alive() || run.record.stage < Stage::done || hands_in_its_log)
+    const bool only_made = run.record.stage == Stage::over && run.body == Body::preparing;
+    if ((run.alive() && !only_made) || run.record.stage < Stage::done || hands_in_its_log)
       used += run.record.units();
   }
   const uint64_t all = config_.offer.capacity.units;

@@ -7,7 +7,9 @@
 #include "service/world.hpp"
 #include "support/seed.hpp"
 
-#include <functional>
+#include <cstdlib>
+#include <random>
+#include <set>
 
 namespace mizan::crash {
 namespace {
@@ -226,6 +228,96 @@ void check(const Demo& demo, const FaultDisk::Image& image, uint64_t answered,
   EXPECT_EQ(whole->state_hash(), demo.states.back()) << when;
 }
 
+/// How much is looked at: MIZAN_CRASH_PIECES and MIZAN_CRASH_STATES go beyond what a build's tests
+/// have time for.
+size_t limit(const char* name, size_t usual) {
+  const char* given = std::getenv(name);
+  return given != nullptr ? std::stoul(given) : usual;
+}
+
+/// The states that a crash may leave: all of them where that is not too many.
+struct Choices {
+  std::vector<FaultDisk::Kept> all;
+  bool whole = true;
+};
+
+/// Every choice of names: of each folder's changes, so many of the first.
+std::vector<std::vector<size_t>> name_choices(const std::vector<size_t>& most) {
+  std::vector<std::vector<size_t>> out = {{}};
+  for (const size_t each : most) {
+    std::vector<std::vector<size_t>> longer;
+    for (const auto& begin : out)
+      for (size_t kept = 0; kept <= each; ++kept) {
+        longer.push_back(begin);
+        longer.back().push_back(kept);
+      }
+    out = std::move(longer);
+  }
+  return out;
+}
+
+/// Every subset of up to `pieces_most` pieces. Of more: every first part, all but one, one alone,
+/// and some by chance.
+std::vector<std::vector<bool>> piece_choices(size_t count, size_t pieces_most, size_t by_chance,
+                                             std::mt19937_64& random) {
+  std::vector<std::vector<bool>> out;
+  if (count <= pieces_most) {
+    for (size_t set = 0; set < size_t{1} << count; ++set) {
+      auto& kept = out.emplace_back(count);
+      for (size_t i = 0; i < count; ++i) kept[i] = (set >> i & 1) != 0;
+    }
+    return out;
+  }
+  for (size_t first = 0; first <= count; ++first) {
+    auto& kept = out.emplace_back(count, false);
+    std::fill_n(kept.begin(), first, true);
+  }
+  for (size_t one = 0; one < count; ++one)
+    for (const bool alone : {false, true}) out.emplace_back(count, !alone)[one] = alone;
+  for (size_t i = 0; i < by_chance; ++i) {
+    auto& kept = out.emplace_back(count);
+    for (size_t j = 0; j < count; ++j) kept[j] = (random() >> 32 & 1) != 0;
+  }
+  return out;
+}
+
+Choices choices(const FaultDisk::Unsynced& unsynced, std::mt19937_64& random) {
+  const size_t states_most = limit("MIZAN_CRASH_STATES", 1000);
+  const size_t count = unsynced.piece_bytes.size();
+  const size_t pieces_most = limit("MIZAN_CRASH_PIECES", 8);
+  Choices out;
+  out.whole = count <= pieces_most;
+  const auto names = name_choices(unsynced.names);
+  const auto pieces = piece_choices(count, pieces_most, states_most / 8, random);
+  const bool all_pairs = names.size() * pieces.size() <= states_most;
+  out.whole = out.whole && all_pairs;
+  for (size_t n = 0; n < names.size(); ++n)
+    for (size_t p = 0; p < pieces.size(); ++p)
+      if (all_pairs || n == 0 || n + 1 == names.size() || p == 0 || p + 1 == pieces.size())
+        out.all.push_back({names[n], pieces[p]});
+  // A write that is cut within a sector, behind all that came before it.
+  for (size_t cut = 0; cut < count; ++cut) {
+    const size_t bytes = unsynced.piece_bytes[cut];
+    for (const size_t left : std::set<size_t>{1, bytes / 2, bytes - std::min<size_t>(bytes, 1)}) {
+      if (left == 0 || left >= bytes) continue;
+      FaultDisk::Kept kept{names.back(), std::vector<bool>(count, false), {{cut, left}}};
+      std::fill_n(kept.pieces.begin(), cut, true);
+      out.all.push_back(std::move(kept));
+    }
+  }
+  return out;
+}
+
+Hash32 hash_of(const FaultDisk::Image& image, uint64_t answered) {
+  Sha256 hash;
+  hash.update(as_bytes(std::to_string(answered)));
+  for (const auto& [path, bytes] : image) {
+    hash.update(as_bytes(path + " " + std::to_string(bytes.size()) + "\n"));
+    hash.update(bytes);
+  }
+  return hash.finish();
+}
+
 TEST(DemoCrash, PowerLostAtEveryWriteAndSync) {
   const uint64_t seed = test::random_seed();
   SCOPED_TRACE(test::seed_note(seed));
@@ -241,25 +333,35 @@ TEST(DemoCrash, PowerLostAtEveryWriteAndSync) {
     ASSERT_EQ(write_from(demo, *journal, 0), demo.ends.back());
     operations = disk->operations();
   }
+  std::mt19937_64 random(seed);
+  std::set<Hash32> seen;
   uint64_t states = 0;
-  for (uint64_t at = 0; at <= operations && !HasFatalFailure(); ++at) {
+  uint64_t whole = 0;
+  for (uint64_t at = 0; at <= operations && !HasFailure(); ++at) {
     const auto disk = std::make_shared<FaultDisk>();
     const auto env = make_fault_env(disk);
     disk->set_faults({.fail_at = {}, .stop_at = at, .bytes_max = {}});
     uint64_t answered = 0;
     if (auto journal = open_journal(demo, *env)) answered = write_from(demo, **journal, 0);
-    for (const Loss loss : {Loss::nothing, Loss::all, Loss::torn, Loss::reordered}) {
-      const uint64_t choice = seed + at * 100 + static_cast<uint64_t>(loss);
-      check(demo, disk->after_crash(loss, choice), answered,
-            "operation " + std::to_string(at) + ", loss " + std::to_string(static_cast<int>(loss)) +
-                ", choice " + std::to_string(choice),
-            at % 8 == 0 && loss == Loss::reordered);
+    const Choices here = choices(disk->unsynced(), random);
+    whole += here.whole ? 1 : 0;
+    const auto look = [&](const FaultDisk::Image& image, const std::string& which) {
       ++states;
-    }
+      if (!seen.insert(hash_of(image, answered)).second) return;
+      check(demo, image, answered, "operation " + std::to_string(at) + ", " + which,
+            seen.size() % 16 == 0);
+    };
+    look(disk->live(), "killed");
+    for (size_t i = 0; i < here.all.size() && !HasFailure(); ++i)
+      look(disk->after_crash(here.all[i]), "state " + std::to_string(i));
   }
   std::cout << demo.ends.back() << " commands in " << demo.groups.size() << " groups, "
-            << operations << " writes, syncs and changes of names: " << states
-            << " states after a crash recovered\n";
+            << operations
+            << " writes, syncs and changes of names; after a crash at each: " << states
+            << " states, " << seen.size()
+            << " of them different, all recovered; every legal state at " << whole << " of "
+            << operations + 1 << ", else first parts, all but one, one alone and "
+            << "some by chance\n";
 }
 
 }  // namespace

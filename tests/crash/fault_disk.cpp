@@ -26,6 +26,21 @@ void apply(Bytes& content, const Change& change) {
     apply(content, change.offset, change.bytes);
 }
 
+/// Each sector's part of each write, as `f(change, first byte, bytes)`; a truncation is one piece
+/// of none.
+template <class F>
+void for_each_piece(const std::vector<Change>& pending, F&& f) {
+  for (const Change& change : pending) {
+    if (change.truncates) f(change, size_t{0}, size_t{0});
+    for (size_t at = 0; at < change.bytes.size();) {
+      const size_t to_sector_end = kSectorBytes - (change.offset + at) % kSectorBytes;
+      const size_t bytes = std::min(to_sector_end, change.bytes.size() - at);
+      f(change, at, bytes);
+      at += bytes;
+    }
+  }
+}
+
 using Random = std::mt19937_64;
 
 size_t pick(Random& random, size_t below_or_at) {
@@ -48,16 +63,10 @@ void lose(Bytes& content, const std::vector<Change>& pending, Loss loss, Random&
       return;
     }
     case Loss::reordered:
-      for (const Change& change : pending) {
-        if (change.truncates) continue;
-        for (size_t at = 0; at < change.bytes.size();) {
-          const size_t to_sector_end = kSectorBytes - (change.offset + at) % kSectorBytes;
-          const size_t piece = std::min(to_sector_end, change.bytes.size() - at);
-          if (pick(random, 1) == 1)
-            apply(content, change.offset + at, ByteView(change.bytes).subspan(at, piece));
-          at += piece;
-        }
-      }
+      for_each_piece(pending, [&](const Change& change, size_t at, size_t bytes) {
+        if (!change.truncates && pick(random, 1) == 1)
+          apply(content, change.offset + at, ByteView(change.bytes).subspan(at, bytes));
+      });
       return;
   }
 }
@@ -117,14 +126,15 @@ FaultDisk::Image FaultDisk::after_crash(Loss loss, uint64_t seed) const {
   if (loss == Loss::torn || loss == Loss::reordered)
     for (const auto& [folder, entries] : pending_names_) {
       const size_t kept = pick(random, entries.size());
-      for (size_t i = 0; i < kept; ++i)
-        for (const NameChange& change : entries[i]) {
-          if (change.node)
-            names[change.path] = change.node;
-          else
-            names.erase(change.path);
-        }
+      for (size_t i = 0; i < kept; ++i) apply(names, entries[i]);
     }
+  return image_of(names, loss == Loss::nothing, [&](const NodePtr& node, Bytes& content) {
+    if (loss != Loss::nothing) lose(content, node->pending, loss, random);
+  });
+}
+
+FaultDisk::Image FaultDisk::image_of(
+    const Names& names, bool live, const std::function<void(const NodePtr&, Bytes&)>& lose) const {
   const auto reachable = [&](const std::string& path) {
     for (std::string folder = folder_of(path); folder.size() > 1; folder = folder_of(folder))
       if (const auto found = names.find(folder); found == names.end() || !found->second->folder)
@@ -134,11 +144,65 @@ FaultDisk::Image FaultDisk::after_crash(Loss loss, uint64_t seed) const {
   Image image;
   for (const auto& [path, node] : names) {
     if (node->folder || !reachable(path)) continue;
-    Bytes content = loss == Loss::nothing ? node->live : node->durable;
-    if (loss != Loss::nothing) lose(content, node->pending, loss, random);
+    Bytes content = live ? node->live : node->durable;
+    lose(node, content);
     image.emplace(path, std::move(content));
   }
   return image;
+}
+
+/// All files that have a name, or will have one when their folder is synced; each once, in an order
+/// that does not change between two calls.
+std::vector<FaultDisk::NodePtr> FaultDisk::written_files() const {
+  std::vector<NodePtr> files;
+  const auto add = [&files](const NodePtr& node) {
+    if (node && !node->folder && !node->pending.empty() &&
+        std::find(files.begin(), files.end(), node) == files.end())
+      files.push_back(node);
+  };
+  for (const auto& [path, node] : durable_names_) add(node);
+  for (const auto& [folder, entries] : pending_names_)
+    for (const auto& entry : entries)
+      for (const NameChange& change : entry) add(change.node);
+  return files;
+}
+
+FaultDisk::Unsynced FaultDisk::unsynced() const {
+  const std::lock_guard lock(mutex_);
+  Unsynced out;
+  for (const auto& [folder, entries] : pending_names_) out.names.push_back(entries.size());
+  for (const NodePtr& file : written_files())
+    for_each_piece(file->pending,
+                   [&](const Change&, size_t, size_t bytes) { out.piece_bytes.push_back(bytes); });
+  return out;
+}
+
+FaultDisk::Image FaultDisk::after_crash(const Kept& kept) const {
+  const std::lock_guard lock(mutex_);
+  Names names = durable_names_;
+  size_t folder_number = 0;
+  for (const auto& [folder, entries] : pending_names_) {
+    const size_t count = kept.names.at(folder_number++);
+    for (size_t i = 0; i < count; ++i) apply(names, entries[i]);
+  }
+  std::map<const Node*, size_t> first_piece;
+  size_t pieces = 0;
+  for (const NodePtr& file : written_files()) {
+    first_piece[file.get()] = pieces;
+    for_each_piece(file->pending, [&](const Change&, size_t, size_t) { ++pieces; });
+  }
+  return image_of(names, false, [&](const NodePtr& node, Bytes& content) {
+    const auto first = first_piece.find(node.get());
+    if (first == first_piece.end()) return;
+    size_t piece = first->second;
+    for_each_piece(node->pending, [&](const Change& change, size_t at, size_t bytes) {
+      const bool is_cut = kept.cut && kept.cut->first == piece;
+      if (!kept.pieces.at(piece++) && !is_cut) return;
+      if (change.truncates) return content.resize(change.offset);
+      const ByteView part = ByteView(change.bytes).subspan(at, is_cut ? kept.cut->second : bytes);
+      crash::apply(content, change.offset + at, part);
+    });
+  });
 }
 
 FaultDisk::NodePtr FaultDisk::find(const std::string& path) const {
@@ -183,6 +247,15 @@ FaultDisk::Outcome FaultDisk::begin_operation() {
   const uint64_t number = operations_++;
   const bool fails = faults_.fail_at == number || (faults_.stop_at && *faults_.stop_at <= number);
   return fails ? Outcome::io_error : Outcome::ok;
+}
+
+void FaultDisk::apply(Names& names, const std::vector<NameChange>& entry) {
+  for (const NameChange& change : entry) {
+    if (change.node)
+      names[change.path] = change.node;
+    else
+      names.erase(change.path);
+  }
 }
 
 void FaultDisk::name(const std::string& path, const NodePtr& node) {
@@ -256,7 +329,7 @@ FaultDisk::Outcome FaultDisk::write(const NodePtr& file, uint64_t offset, ByteVi
       bytes = bytes.first(bytes.size() - std::min<uint64_t>(bytes.size(), grows - left));
     }
   }
-  apply(file->live, offset, bytes);
+  crash::apply(file->live, offset, bytes);
   bytes_used_ += file->live.size() - size;
   file->pending.push_back({.offset = offset, .bytes = {bytes.begin(), bytes.end()}});
   return outcome;
@@ -277,7 +350,7 @@ FaultDisk::Outcome FaultDisk::sync(const NodePtr& file) {
   // As Linux does it: after a failed sync the pages count as clean, and a later sync that succeeds
   // does not write them.
   if (outcome == Outcome::ok)
-    for (const Change& change : file->pending) apply(file->durable, change);
+    for (const Change& change : file->pending) crash::apply(file->durable, change);
   if (!faults_.stop_at || operations_ <= *faults_.stop_at) file->pending.clear();
   return outcome;
 }
@@ -285,13 +358,7 @@ FaultDisk::Outcome FaultDisk::sync(const NodePtr& file) {
 FaultDisk::Outcome FaultDisk::sync_folder(const std::string& path) {
   const std::lock_guard lock(mutex_);
   if (const Outcome outcome = begin_operation(); outcome != Outcome::ok) return outcome;
-  for (const auto& entry : pending_names_[path])
-    for (const NameChange& change : entry) {
-      if (change.node)
-        durable_names_[change.path] = change.node;
-      else
-        durable_names_.erase(change.path);
-    }
+  for (const auto& entry : pending_names_[path]) apply(durable_names_, entry);
   pending_names_.erase(path);
   return Outcome::ok;
 }

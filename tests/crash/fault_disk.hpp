@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -46,6 +47,21 @@ class FaultDisk {
   /// The paths whose bytes somebody has asked for.
   std::set<std::string> files_read() const;
   Image live() const;
+  /// What was written and not synced, of which a crash leaves any part: of each folder a first part
+  /// of its changes of names, in their order; of all files any of the pieces, each a write's part
+  /// within one sector, or a truncation.
+  struct Unsynced {
+    std::vector<size_t> names;        ///< how many, by folder
+    std::vector<size_t> piece_bytes;  ///< of each piece, in the order of its file's writes
+  };
+  Unsynced unsynced() const;
+  /// One choice of it. `cut`: of this piece only so many of its first bytes are there.
+  struct Kept {
+    std::vector<size_t> names;
+    std::vector<bool> pieces;
+    std::optional<std::pair<size_t, size_t>> cut = {};
+  };
+  Image after_crash(const Kept& kept) const;
   /// What the next start of the machine finds; `seed` chooses where `loss` leaves a choice.
   Image after_crash(Loss loss, uint64_t seed) const;
 
@@ -74,6 +90,10 @@ class FaultDisk {
     std::string path;
     NodePtr node;
   };
+  Image image_of(const Names& names, bool live,
+                 const std::function<void(const NodePtr&, Bytes&)>& lose) const;
+  std::vector<NodePtr> written_files() const;
+  static void apply(Names& names, const std::vector<NameChange>& entry);
   Outcome begin_operation();
   void name(const std::string& path, const NodePtr& node);
   static std::string folder_of(const std::string& path);

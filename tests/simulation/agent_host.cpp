@@ -94,6 +94,8 @@ void AgentHost::hear(const Notice& notice) {
 
 void AgentHost::kill(bool machine_too, uint64_t ms) {
   world_.trouble(place_, ms);
+  died_at_ms_ = world_.scheduler.now_ms();
+  if (machine_too) machine_died_at_ms_ = died_at_ms_;
   agent_.reset();
   ++life_;
   ++attempt_;

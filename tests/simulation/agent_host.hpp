@@ -24,6 +24,15 @@ class AgentHost final : public provider::Link {
   uint32_t units() const { return config_.offer.capacity.units; }
   const Machine& machine() const { return machine_; }
   HostClock& clock() { return clock_; }
+  /// Whether it was killed, or its machine stopped, at `since_ms` or later.
+  bool died_since(uint64_t since_ms) const { return died_at_ms_ >= since_ms && died_at_ms_ != 0; }
+  bool machine_died_since(uint64_t since_ms) const {
+    return machine_died_at_ms_ >= since_ms && machine_died_at_ms_ != 0;
+  }
+  bool lost_a_write_of(const LeaseId& lease) const {
+    return store_.has_failed("lease-" + hex(lease.view()));
+  }
+  bool lost_its_ask() const { return store_.has_failed("ask.json"); }
   /// Another rate from the next start on: another ask, and the old one cancelled.
   void change_rate(uint64_t nano) { config_.offer.rate = Rate{nano}; }
 
@@ -62,6 +71,8 @@ class AgentHost final : public provider::Link {
   uint64_t attempt_ = 0;
   uint64_t life_ = 0;
   uint64_t boots_ = 1;
+  uint64_t died_at_ms_ = 0;  ///< last; 0: never
+  uint64_t machine_died_at_ms_ = 0;
   uint64_t armed_at_ms_ = 0;
 };
 

@@ -21,11 +21,8 @@ void Auditor::take(const Sequenced& command) {
     world_.expect(outcome.answer.error().code != ErrorCode::internal,
                   "the core answered `internal`: " + outcome.answer.error().message);
   books_.follow(core_, outcome.events);
+  take_times(command, outcome);
   for (const Event& event : outcome.events) {
-    if (const auto* matched = std::get_if<Matched>(&event))
-      matched_ms_.emplace(matched->lease, world_.scheduler.now_ms());
-    if (const auto* funded = std::get_if<Funded>(&event))
-      funded_ms_.emplace(funded->lease, world_.scheduler.now_ms());
     const LeaseId* over = nullptr;
     if (const auto* closed = std::get_if<LeaseClosed>(&event)) over = &closed->lease;
     if (const auto* undone = std::get_if<LeaseUndone>(&event)) over = &undone->lease;
@@ -33,11 +30,36 @@ void Auditor::take(const Sequenced& command) {
     if (const Lease* lease = core_.find_lease(*over)) {
       ++endings_[lease->reason];
       if (on_over) on_over(*lease);
-      matched_ms_.erase(*over);
-      funded_ms_.erase(*over);
+      forget(*over);
     }
   }
   take_faults();
+}
+
+/// When things happened by the world's time, which no fault touches.
+void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
+  const uint64_t now = world_.scheduler.now_ms();
+  for (const Event& event : outcome.events) {
+    if (const auto* matched = std::get_if<Matched>(&event))
+      matched_ms_.emplace(matched->lease, now);
+    if (const auto* closing = std::get_if<LeaseClosing>(&event))
+      closing_ms_.emplace(closing->lease, now);
+    if (const auto* funded = std::get_if<Funded>(&event)) {
+      funded_ms_.emplace(funded->lease, now);
+      heard_ms_.emplace(funded->lease, now);
+    }
+  }
+  if (!outcome.answer) return;
+  if (const auto* beat = std::get_if<Heartbeat>(&command.command))
+    for (const eip712::LeaseStatus& status : beat->heartbeat.leases)
+      if (const auto heard = heard_ms_.find(status.lease); heard != heard_ms_.end())
+        heard->second = now;
+  if (std::holds_alternative<Resume>(command.command))
+    for (auto& [lease, heard] : heard_ms_) heard = now;
+}
+
+void Auditor::forget(const LeaseId& lease) {
+  for (auto* times : {&matched_ms_, &funded_ms_, &heard_ms_, &closing_ms_}) times->erase(lease);
 }
 
 void Auditor::follow(journal::Journal& journal) {
@@ -52,6 +74,7 @@ void Auditor::follow(journal::Journal& journal) {
       core_.last_sequence() + 1, [&](uint64_t sequence, ByteView bytes) -> Result<void> {
         MIZAN_TRY(command, decode_sequenced(bytes));
         world_.expect(command.sequence == sequence, "a record stands in another's place");
+        if (on_record) on_record(bytes);
         take(command);
         return {};
       });

@@ -34,9 +34,15 @@ class Auditor {
   const std::map<std::string, uint64_t>& endings() const { return endings_; }
   /// Called for each lease that was closed or undone.
   std::function<void(const exchange::Lease&)> on_over;
+  /// Called for each command of the journal.
+  std::function<void(ByteView)> on_record;
   /// When, in the world's time, the auditor first heard of a lease; and of its acceptance.
   uint64_t matched_ms(const LeaseId& lease) const { return at(matched_ms_, lease); }
   uint64_t funded_ms(const LeaseId& lease) const { return at(funded_ms_, lease); }
+  /// When the exchange last heard a heartbeat that names it, was back itself, or funded it.
+  uint64_t heard_ms(const LeaseId& lease) const { return at(heard_ms_, lease); }
+  /// When its bill was fixed.
+  uint64_t closing_ms(const LeaseId& lease) const { return at(closing_ms_, lease); }
 
  private:
   static uint64_t at(const std::map<LeaseId, uint64_t>& times, const LeaseId& lease) {
@@ -45,6 +51,8 @@ class Auditor {
   }
   void take(const exchange::Sequenced& command);
   void take_faults();
+  void take_times(const exchange::Sequenced& command, const exchange::Outcome& outcome);
+  void forget(const LeaseId& lease);
 
   Surroundings& world_;
   exchange::Exchange core_;
@@ -54,6 +62,8 @@ class Auditor {
   std::map<std::string, uint64_t> endings_;
   std::map<LeaseId, uint64_t> matched_ms_;
   std::map<LeaseId, uint64_t> funded_ms_;
+  std::map<LeaseId, uint64_t> heard_ms_;
+  std::map<LeaseId, uint64_t> closing_ms_;
 };
 
 }  // namespace mizan::simulation

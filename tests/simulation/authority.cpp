@@ -1,41 +1,11 @@
 #include "simulation/authority.hpp"
 
+#include "simulation/rules.hpp"
 #include "support/policy_world.hpp"
 
 namespace mizan::simulation {
 
 using namespace exchange;
-
-namespace {
-
-std::shared_ptr<const policy::RuleSet> make_rules(bool narrow) {
-  std::map<std::string, std::string> files;
-  for (const char* name : {"chips.json", "items.json", "places.json"})
-    files[name] = test::shipped_files().at(name);
-  files["a.json"] = test::one_rule(
-      "op.country", R"({"party":["buyer"],"facts":["country"],"in":["KP"]})", "LICENCE");
-  files["b.json"] = test::one_rule("op.units", narrow ? R"({"fact":"units","at_least":3})"
-                                                      : R"({"fact":"units","at_least":12})");
-  files["d.json"] = test::one_rule("op.listed", R"({"party":"any","listed":"licence"})");
-  files["e.json"] =
-      test::one_rule("op.blocked", R"({"party":"any","listed":"block"})", "PROHIBITED");
-  auto rules = policy::RuleSet::load(files);
-  if (!rules) test::give_up(rules.error().message);
-  return std::make_shared<const policy::RuleSet>(*std::move(rules));
-}
-
-const std::array<std::shared_ptr<const policy::RuleSet>, 2>& rule_sets() {
-  static const std::array kSets = {make_rules(false), make_rules(true)};
-  return kSets;
-}
-
-}  // namespace
-
-RuleSets simulated_rules() {
-  RuleSets out;
-  for (const auto& rules : rule_sets()) out.emplace(rules->hash(), rules);
-  return out;
-}
 
 Authority::Authority(Surroundings& world, ExchangeHost& exchange, Auditor& auditor,
                      std::vector<Address> parties, const Address& witness)
@@ -101,7 +71,7 @@ void Authority::prove(const Address& account, bool good) {
 
 void Authority::set_policy(bool plain) {
   SetPolicy command;
-  const auto& rules = plain ? rule_sets()[0] : rule_sets()[random_.below(2)];
+  const auto& rules = plain ? simulated_rule_sets()[0] : simulated_rule_sets()[random_.below(2)];
   command.change.rule_set =
       !plain && random_.chance(1'000) ? policy::RuleSet::empty().hash() : rules->hash();
   command.options = R"({"issuers":{"https://issuer.example":{"kty":"EC"}},"signersNeeded":1})";
@@ -148,6 +118,7 @@ void Authority::list(const Subject* subject) {
     if (subject->kind == SubjectKind::group) listing.group = subject->id;
     listing.list = listed.at(*subject).begin()->first;
   }
+  if (listing.listed) ++world_.wishes.listings;
   command.signature = sign(listing);
   exchange_.submit(std::move(command), nullptr);
 }
@@ -179,7 +150,7 @@ void Authority::tidy() {
       if (!auditor_.core().facts_hold(party) ||
           auditor_.core().facts_of(party)->country.value != test::place("SG").value)
         prove(party, true);
-    if (auditor_.core().policy().rule_set != rule_sets()[0]->hash()) set_policy(true);
+    if (auditor_.core().policy().rule_set != simulated_rule_sets()[0]->hash()) set_policy(true);
   }
   decide(true);
   world_.scheduler.after(1'000, [this] { tidy(); });

@@ -6,9 +6,6 @@
 
 namespace mizan::simulation {
 
-/// Rules that most deals pass, some wait under and some are blocked by; two sets of them.
-exchange::RuleSets simulated_rules();
-
 class Authority {
  public:
   Authority(Surroundings& world, ExchangeHost& exchange, Auditor& auditor,

@@ -181,6 +181,7 @@ void Buyer::cancel() {
   cancel.word = nonce / 256;
   cancel.mask.bytes[31 - nonce % 256 / 8] = static_cast<uint8_t>(1 << (nonce % 8));
   cancel.deadline = clock_.now().seconds() + 60;
+  world_.wishes.cancels.insert({key_.address(), nonce});
   send({"/v1/bids/cancel",
         json_text(
             json::object{{"cancel", to_json(cancel)},
@@ -193,6 +194,7 @@ void Buyer::stop_lease() {
   eip712::RequestClose request;
   request.lease = leases_[random_.below(leases_.size())];
   request.deadline = clock_.now().seconds() + 60;
+  world_.wishes.stops.insert(request.lease);
   send({"/v1/leases/" + hex0x(request.lease.view()) + "/request-close",
         json_text(
             json::object{{"request", to_json(request)},

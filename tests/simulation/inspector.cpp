@@ -7,95 +7,216 @@ using exchange::LeaseState;
 
 namespace {
 
-/// What a party needs after a trouble to be heard again: the longest wait before it connects anew,
-/// and a heartbeat.
-constexpr uint64_t kRestMs = 15'000;
+/// Between two heartbeats, with their way and the exchange's own step.
+constexpr uint64_t kBeatMs = 2'500;
+/// What clocks may differ by within a lease, and a group's time.
+constexpr uint64_t kClocksMs = 100;
+/// A step of the wall clock that the exchange takes for none.
+constexpr uint64_t kUnseenJumpMs = 2'000;
+constexpr uint64_t kAcceptMs = 10'000;
 constexpr uint64_t kClearanceMs = 60'000;
 constexpr uint64_t kReadinessMs = 60'000;
+constexpr uint64_t kLongAgoMs = 600'000;
+/// What a machine that nothing troubles takes at most to start a job, and to hand it in.
+constexpr uint64_t kStartMs = 5'000;
+constexpr uint64_t kHandInMs = 5'000;
+
+bool is_one_of(const std::string& word, std::initializer_list<const char*> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 }  // namespace
 
-void Inspector::expect(const Lease& lease, bool holds, const std::string& otherwise) {
-  world_.expect(holds, "lease " + hex(lease.id.view()).substr(0, 8) + ": " + otherwise);
+struct Inspector::Case {
+  const Lease& lease;
+  const AgentHost& agent;
+  const Machine::Past* past;  ///< null: its job never started
+  uint64_t now;
+  uint64_t matched;
+  uint64_t funded;   ///< 0: never
+  uint64_t closing;  ///< when the bill was fixed; 0: never
+};
+
+void Inspector::expect(const Case& at, bool holds, const std::string& otherwise) {
+  if (!holds)
+    world_.expect(false, "lease " + hex(at.lease.id.view()).substr(0, 8) + " (" + at.lease.reason +
+                             "): " + otherwise);
+}
+
+uint64_t Inspector::away_ms(const Case& at, uint64_t from_ms, uint64_t until_ms) const {
+  return world_.troubles.longest(at.agent.place(), from_ms, until_ms);
 }
 
 void Inspector::look_at(const Lease& lease, const AgentHost& agent) {
-  look_at_ending(lease, agent);
-  if (!lease.funded()) return;
   const auto& all = agent.machine().past();
   const auto found = all.find(lease.id);
-  const Machine::Past* past = found == all.end() ? nullptr : &found->second;
-  const uint64_t now = world_.scheduler.now_ms();
-  const bool disturbed =
-      exchange_.was_slow_since(auditor_.matched_ms(lease.id)) ||
-      world_.troubles.longest(agent.place(), auditor_.matched_ms(lease.id), now, kRestMs) != 0;
-  look_at_bill(lease, past, disturbed);
-  if (past != nullptr && lease.state == LeaseState::settled) look_at_log(lease, *past);
+  const bool ran = found != all.end() && found->second.started_at_ms != 0;
+  const uint64_t closing = auditor_.closing_ms(lease.id);
+  const Case at{lease,
+                agent,
+                ran ? &found->second : nullptr,
+                world_.scheduler.now_ms(),
+                auditor_.matched_ms(lease.id),
+                auditor_.funded_ms(lease.id),
+                closing};
+  look_at_ending(at);
+  if (!lease.funded()) return expect(at, !ran, "its job was started, and it was never funded");
+  look_at_pace(at);
+  look_at_bill(at);
+  if (!ran || lease.state != LeaseState::settled) return;
+  to_look_at_.push_back({lease.id, at.past->log, lease.outputs});
+  catch_up();
 }
 
-void Inspector::look_at_ending(const Lease& lease, const AgentHost& agent) {
-  const std::string& why = lease.reason;
-  const Faults& faults = world_.faults;
-  const uint64_t now = world_.scheduler.now_ms();
-  const uint64_t matched = auditor_.matched_ms(lease.id);
-  const auto kept_away = [&](uint64_t from, uint64_t least_ms) {
-    const uint64_t longest = world_.troubles.longest(agent.place(), from, now, kRestMs);
-    return longest != 0 && longest + kRestMs >= least_ms;
-  };
-  if (why == "not_accepted")
-    expect(lease, kept_away(matched, 0), "was not accepted though nothing was wrong");
-  if (why == "clearance_expired")
-    expect(lease, kept_away(matched, kClearanceMs), "was not started though nothing was wrong");
-  if (why == "provider_lost" || why == "agent_late" || why == "not_closed")
-    expect(lease, kept_away(matched, lease.terms.grace * 1'000),
-           "ended as " + why + " though the provider was never away for its grace of " +
-               std::to_string(lease.terms.grace) + " s");
-  if (why == "prepare_failed" || why == "start_failed" || why == "outputs_failed")
-    expect(lease, faults.struck(Fault::job_trouble) > 0, why + " though no job was in trouble");
-  if (why == "conflict" || why == "invalid_argument" || why == "not_found")
-    expect(lease, faults.any(), "was turned down (" + why + ") though nothing was wrong");
-  if (why == "machine_restarted" || why == "agent_lost_it" || why == "job_lost")
-    expect(lease, faults.struck(Fault::machine_crash) + faults.struck(Fault::agent_disk) > 0,
-           why + " though no machine was restarted");
-  if (why == "staging_failed" || why == "clearance_invalid" || why == "monitor_lost")
-    expect(lease, false, "ended as " + why);
+/// Why it ended: each reason needs what alone may lead to it.
+void Inspector::look_at_ending(const Case& at) {
+  const std::string& why = at.lease.reason;
+  const Wishes& wishes = world_.wishes;
+  if (is_one_of(why, {"completed", "failed", "time_up"})) return look_at_own_end(at);
+  if (why == "buyer_stopped")
+    return expect(at, wishes.stops.contains(at.lease.id) || wishes.stops.contains(at.lease.held_as),
+                  "nobody asked for it");
+  if (why == "buyer_cancelled")
+    return expect(at, wishes.cancels.contains({at.lease.terms.buyer, at.lease.bid.nonce}),
+                  "nobody asked for it");
+  if (why == "listed") return expect(at, wishes.listings > 0, "nobody was put on a list");
+  if (why == "policy_rejected")
+    return expect(at, !at.lease.decisions.empty() && !at.lease.decisions.back().approve,
+                  "no officer decided so");
+  if (why == "policy_undecided")
+    return expect(at, at.lease.decisions.empty() && at.lease.held_at.ms != 0, "it was decided");
+  if (is_one_of(why, {"policy_blocked", "policy_changed"}))
+    return expect(at, !at.lease.funded(), "policy ended a funded lease");
+  look_at_excuse(at);
 }
 
-void Inspector::look_at_bill(const Lease& lease, const Machine::Past* past, bool disturbed) {
+/// It should not have ended so: the faults must have kept it from another end.
+void Inspector::look_at_excuse(const Case& at) {
+  const std::string& why = at.lease.reason;
+  const uint64_t grace = at.lease.terms.grace * 1'000;
+  const uint64_t unseen = world_.faults.struck(Fault::clock_jump) > 0 ? kUnseenJumpMs : 0;
+  const uint64_t slack = kBeatMs + unseen;
+  const Machine& machine = at.agent.machine();
+  if (why == "not_accepted") {
+    expect(at, away_ms(at, at.matched, at.now) + slack >= kAcceptMs,
+           "its provider could have accepted it");
+  } else if (why == "clearance_expired") {
+    expect(at, away_ms(at, at.matched, at.now) + slack >= kClearanceMs,
+           "its provider could have started it");
+  } else if (why == "provider_lost") {
+    const uint64_t heard = auditor_.heard_ms(at.lease.id);
+    expect(at, at.closing + unseen + kClocksMs >= heard + grace,
+           "given up " + std::to_string(at.closing - heard) + " ms after it was heard");
+    expect(at, away_ms(at, heard, at.closing) + slack >= grace,
+           "its provider was not heard for its grace though it was never away for so long");
+  } else if (is_one_of(why, {"agent_late", "not_closed"})) {
+    expect(at, away_ms(at, at.matched, at.closing) + slack >= grace,
+           "its provider was never away for its grace of " + std::to_string(grace) + " ms");
+  } else if (is_one_of(why, {"prepare_failed", "start_failed", "outputs_failed"})) {
+    expect(at, machine.was_in_trouble(at.lease.id), "nothing was wrong with its job");
+  } else if (why == "io_error") {
+    expect(at, machine.was_in_trouble(at.lease.id) || at.agent.lost_a_write_of(at.lease.id),
+           "nothing was wrong with its job");
+  } else if (why == "machine_restarted") {
+    expect(at, at.agent.machine_died_since(at.matched), "its machine was not");
+  } else if (is_one_of(why, {"agent_lost_it", "job_lost"})) {
+    expect(at, at.agent.machine_died_since(at.matched) || at.agent.lost_a_write_of(at.lease.id),
+           "neither did its machine stop nor was a write of it lost");
+  } else if (why == "conflict") {
+    // The exchange gave a lease of it up, which still runs there; or it has forgotten its ask.
+    const uint64_t before = at.matched - std::min(at.matched, kLongAgoMs);
+    expect(at,
+           at.agent.died_since(before) || at.agent.lost_its_ask() ||
+               away_ms(at, before, at.now) + slack >= kAcceptMs,
+           "turned down though its provider was there all the time");
+  } else {
+    expect(at, false, "no fault leads to this");
+  }
+}
+
+/// The job's own end: the exchange says of it what the machine saw.
+void Inspector::look_at_own_end(const Case& at) {
+  const std::string& why = at.lease.reason;
+  const uint64_t paid_until = at.matched + at.lease.terms.seconds * 1'000;
+  if (why == "time_up") {
+    const uint64_t end = at.past == nullptr            ? at.now
+                         : at.past->stopped_at_ms != 0 ? at.past->stopped_at_ms
+                                                       : at.past->exited_at_ms;
+    return expect(at, end + kClocksMs >= paid_until,
+                  "stopped " + std::to_string(paid_until - end) + " ms before its time was up");
+  }
+  expect(at, at.past != nullptr && at.past->exited_at_ms != 0, "its job never ran to an end");
+  if (at.past == nullptr) return;
+  const Machine::Past& past = *at.past;
+  const uint64_t ran = past.exited_at_ms - past.started_at_ms;
+  expect(at, ran >= past.script.runs_ms || past.exit.reason == "completed",
+         "its job was ended: " + past.exit.reason);
+  expect(at, ran >= past.script.runs_ms,
+         "it ran " + std::to_string(ran) + " of " + std::to_string(past.script.runs_ms) + " ms");
+  expect(at,
+         at.lease.exit_code == past.script.exit_code &&
+             (why == "completed") == (past.script.exit_code == 0),
+         "its job's exit code was another");
+  if (why != "completed") return;
+  const Hash32 sealed = past.has_outputs ? sha256(Machine::sealed(at.lease.id)) : Hash32{};
+  expect(at, at.lease.outputs == sealed, "its outputs are not those of its job");
+}
+
+/// Where nothing is wrong, nobody is kept waiting.
+void Inspector::look_at_pace(const Case& at) {
+  if (at.past == nullptr || at.agent.machine().was_in_trouble(at.lease.id)) return;
+  const Machine::Past& past = *at.past;
+  if (away_ms(at, at.matched, past.started_at_ms) == 0)
+    expect(at, past.started_at_ms <= at.funded + kStartMs,
+           "started " + std::to_string(past.started_at_ms - at.funded) + " ms after it was funded");
+  if (past.exited_at_ms != 0 && at.closing > past.exited_at_ms &&
+      away_ms(at, past.exited_at_ms, at.closing) == 0)
+    expect(at, at.closing <= past.exited_at_ms + kHandInMs,
+           "closed " + std::to_string(at.closing - past.exited_at_ms) + " ms after its end");
+}
+
+void Inspector::look_at_bill(const Case& at) {
+  const Lease& lease = at.lease;
   const uint64_t billed_ms = lease.seconds_billed() * 1'000;
-  const uint64_t funded = auditor_.funded_ms(lease.id);
-  if (past == nullptr || past->started_at_ms == 0) {
-    expect(lease, billed_ms <= kReadinessMs + 1'000, "billed for a job that never ran");
+  const std::string billed = "billed " + std::to_string(billed_ms) + " ms of ";
+  if (at.past == nullptr)
+    return expect(at, billed_ms <= std::min(kReadinessMs, at.now - at.funded) + kClocksMs,
+                  billed + "a job that never ran");
+  const Machine::Past& past = *at.past;
+  const uint64_t ran = (past.exited_at_ms == 0 ? at.now : past.exited_at_ms) - past.started_at_ms;
+  const uint64_t staged = past.started_at_ms - std::min(at.funded, past.started_at_ms);
+  expect(at, billed_ms <= std::min(staged, kReadinessMs) + ran + kClocksMs,
+         billed + std::to_string(ran) + " ms");
+  // Only what the exchange was told is billed, within the exchange's own time; and nothing of a
+  // stretch beyond the grace in which it heard nothing.
+  if (lease.state != LeaseState::settled || past.exited_at_ms == 0 || lease.reason == "agent_late")
     return;
-  }
-  const uint64_t end = past->exited_at_ms == 0 ? world_.scheduler.now_ms() : past->exited_at_ms;
-  const uint64_t ran = end - past->started_at_ms;
-  const uint64_t staged = past->started_at_ms - std::min(funded, past->started_at_ms);
-  // A second for what clocks differ by.
-  if (funded != 0)
-    expect(lease, billed_ms <= std::min(staged, kReadinessMs) + ran + 1'000,
-           "billed " + std::to_string(billed_ms) + " ms of " + std::to_string(ran) + " ms");
-  if (!disturbed && lease.state == LeaseState::settled && lease.stopped_at.ms == 0 &&
-      past->exited_at_ms != 0) {
-    const uint64_t due = std::min(ran, lease.terms.seconds * 1'000);
-    expect(lease, billed_ms + 2'500 >= due,
-           "billed " + std::to_string(billed_ms) + " ms of " + std::to_string(ran) +
-               " ms, though nothing was wrong");
-  }
+  const uint64_t grace = lease.terms.grace * 1'000;
+  if (away_ms(at, at.funded, at.closing) + kBeatMs >= grace) return;
+  uint64_t end = std::min(lease.heard_at.ms, (lease.terms.start + lease.terms.seconds) * 1'000);
+  if (lease.stopped_at.ms != 0) end = std::min(end, lease.stopped_at.ms);
+  const uint64_t open = end - std::min(end, lease.opened_at.ms);
+  const uint64_t due = std::min(ran, open);
+  expect(at, billed_ms / 1'000 >= (due - std::min(due, kClocksMs)) / 1'000,
+         billed + std::to_string(due) + " ms");
 }
 
-void Inspector::look_at_log(const Lease& lease, const Machine::Past& past) {
+void Inspector::catch_up() {
   if (exchange_.service() == nullptr) return;
-  const auto stored = exchange_.service()->context().logs.read(lease.id, 0, 1 << 20);
-  expect(lease, stored.has_value(), "its log cannot be read");
-  if (!stored) return;
-  const std::string whole = past.script.log();
-  if (past.stopped || past.exit.reason == "machine_restarted")
-    expect(lease, whole.starts_with(*stored), "its log is not the job's");
-  else
-    expect(lease, whole == *stored,
-           "its log has " + std::to_string(stored->size()) + " of " + std::to_string(whole.size()) +
-               " bytes");
+  for (const Stored& stored : std::exchange(to_look_at_, {})) look_at_stored(stored);
+}
+
+/// What the buyer can fetch is what the job wrote.
+void Inspector::look_at_stored(const Stored& stored) {
+  const std::string name = "lease " + hex(stored.lease.view()).substr(0, 8);
+  auto& context = exchange_.service()->context();
+  const auto log = context.logs.read(stored.lease, 0, 1 << 20);
+  world_.expect(log.has_value(), name + ": its log cannot be read");
+  if (log)
+    world_.expect(*log == stored.log, name + ": its log has " + std::to_string(log->size()) +
+                                          " of " + std::to_string(stored.log.size()) + " bytes");
+  world_.expect(stored.outputs.is_zero() || context.artifacts->has(stored.outputs),
+                name + ": its outputs are not there");
 }
 
 }  // namespace mizan::simulation

@@ -15,16 +15,29 @@ class Inspector {
       : world_(world), auditor_(auditor), exchange_(exchange) {}
 
   void look_at(const exchange::Lease& lease, const AgentHost& agent);
+  /// What could not be looked at while the exchange was down. Called when it is up.
+  void catch_up();
 
  private:
-  void expect(const exchange::Lease& lease, bool holds, const std::string& otherwise);
-  void look_at_ending(const exchange::Lease& lease, const AgentHost& agent);
-  void look_at_bill(const exchange::Lease& lease, const Machine::Past* past, bool disturbed);
-  void look_at_log(const exchange::Lease& lease, const Machine::Past& past);
+  struct Case;
+  struct Stored {
+    LeaseId lease;
+    std::string log;
+    Hash32 outputs;
+  };
+  void expect(const Case& at, bool holds, const std::string& otherwise);
+  void look_at_ending(const Case& at);
+  void look_at_excuse(const Case& at);
+  void look_at_own_end(const Case& at);
+  void look_at_pace(const Case& at);
+  void look_at_bill(const Case& at);
+  void look_at_stored(const Stored& stored);
+  uint64_t away_ms(const Case& at, uint64_t from_ms, uint64_t until_ms) const;
 
   Surroundings& world_;
   const Auditor& auditor_;
   ExchangeHost& exchange_;
+  std::vector<Stored> to_look_at_;
 };
 
 }  // namespace mizan::simulation

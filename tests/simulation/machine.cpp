@@ -35,8 +35,10 @@ std::string Script::log() const {
 
 Result<void> AgentStore::put(const std::string& name, std::string_view value,
                              Durability durability) {
-  if (world_.faults.strikes(Fault::agent_disk, 50))
+  if (world_.faults.strikes(Fault::agent_disk, 50)) {
+    failed_.insert(name);
     return fail(ErrorCode::io_error, name + ": No space left on device");
+  }
   files_[name] = value;
   if (durability == Durability::machine) synced_[name] = value;
   return {};
@@ -90,8 +92,9 @@ void Machine::work(uint64_t ms, std::function<void()> what) {
   });
 }
 
-std::optional<Error> Machine::trouble(const char* what) {
+std::optional<Error> Machine::trouble(const LeaseId& lease, const char* what) {
   if (!world_.faults.strikes(Fault::job_trouble, 200)) return std::nullopt;
+  in_trouble_.insert(lease);
   return Error{random_.chance(6'000) ? ErrorCode::unavailable : ErrorCode::io_error, what, {}};
 }
 
@@ -113,6 +116,7 @@ void Machine::machine_died() {
       job.exit = {-1, "machine_restarted", world_.scheduler.now_ms() - job.started_at_ms};
       past_[it->first].exit = job.exit;
       past_[it->first].exited_at_ms = world_.scheduler.now_ms();
+      past_[it->first].log = job.log;
     }
     ++it;
   }
@@ -130,7 +134,7 @@ Result<std::vector<FoundJob>> Machine::recover() {
 
 void Machine::prepare(const Workload& load) {
   work(random_.between(10, 400), [this, load] {
-    if (auto error = trouble("the working tree cannot be fetched"))
+    if (auto error = trouble(load.lease, "the working tree cannot be fetched"))
       return tell(load.lease, Prepared{fail(*std::move(error))});
     world_.expect(!jobs_.contains(load.lease), name_ + ": a job is made ready twice");
     uint64_t used = load.cores;
@@ -146,7 +150,7 @@ void Machine::prepare(const Workload& load) {
 }
 
 void Machine::start(const LeaseId& lease) {
-  if (auto error = trouble("the runtime does not start it"))
+  if (auto error = trouble(lease, "the runtime does not start it"))
     return tell(lease, Started{fail(*std::move(error)), 0});
   // Done by the machine, even if the agent dies before it hears of it.
   world_.scheduler.after(random_.between(1, 30), [this, lease, boot = boot_] {
@@ -158,6 +162,7 @@ void Machine::start(const LeaseId& lease) {
     job.phase = JobPhase::running;
     job.started_at_ms = past.started_at_ms = world_.scheduler.now_ms();
     past.script = job.script;
+    past.has_outputs = !job.load.job.outputs.empty();
     world_.scheduler.after(job.script.runs_ms, [this, lease, code = job.script.exit_code, boot] {
       const auto it_ends = jobs_.find(lease);
       if (boot != boot_ || it_ends == jobs_.end()) return;
@@ -189,15 +194,22 @@ void Machine::exit(const LeaseId& lease, int32_t code, const std::string& reason
   job.phase = JobPhase::exited;
   const uint64_t now = world_.scheduler.now_ms();
   job.exit = {code, reason, now - job.started_at_ms};
-  past_[lease].exit = job.exit;
-  past_[lease].exited_at_ms = now;
+  Past& past = past_[lease];
+  past.exit = job.exit;
+  past.exited_at_ms = now;
+  past.log = job.log;
   tell(lease, Exited{job.exit});
+}
+
+void Machine::stopping(const LeaseId& lease) {
+  uint64_t& at = past_[lease].stopped_at_ms;
+  if (at == 0) at = world_.scheduler.now_ms();
 }
 
 void Machine::signal(const LeaseId& lease, const std::string&, bool or_kill) {
   const auto it = jobs_.find(lease);
   if (it == jobs_.end() || !or_kill) return;
-  past_[lease].stopped = true;
+  stopping(lease);
   if (it->second.script.deaf) return;
   world_.scheduler.after(random_.between(1, 3'000), [this, lease, boot = boot_] {
     if (boot == boot_) exit(lease, 0, "completed");
@@ -206,7 +218,7 @@ void Machine::signal(const LeaseId& lease, const std::string&, bool or_kill) {
 
 void Machine::kill(const LeaseId& lease) {
   if (!jobs_.contains(lease)) return;
-  past_[lease].stopped = true;
+  stopping(lease);
   world_.scheduler.after(2, [this, lease, boot = boot_] {
     if (boot == boot_) exit(lease, 137, "killed");
   });
@@ -222,12 +234,12 @@ Result<Bytes> Machine::read_log(const LeaseId& lease, uint64_t offset, size_t mo
 
 void Machine::collect(const Workload& load) {
   work(random_.between(5, 200), [this, load] {
-    if (auto error = trouble("the outputs cannot be read"))
+    if (auto error = trouble(load.lease, "the outputs cannot be read"))
       return tell(load.lease, Collected{fail(*std::move(error))});
     const auto it = jobs_.find(load.lease);
     if (it == jobs_.end())
       return tell(load.lease, Collected{fail(ErrorCode::not_found, "no such job")});
-    it->second.sealed = "outputs of " + hex(load.lease.view());
+    it->second.sealed = sealed(load.lease);
     tell(load.lease, Collected{sha256(it->second.sealed)});
   });
 }
@@ -236,7 +248,7 @@ void Machine::upload(const LeaseId& lease) {
   const auto it = jobs_.find(lease);
   if (it == jobs_.end() || it->second.sealed.empty())
     return tell(lease, Uploaded{fail(ErrorCode::not_found, "nothing is sealed")});
-  if (auto error = trouble("the upload breaks off"))
+  if (auto error = trouble(lease, "the upload breaks off"))
     return tell(lease, Uploaded{fail(ErrorCode::unavailable, error->message)});
   store_(it->second.sealed, sha256(it->second.sealed),
          [this, lease, life = life_](Result<void> result) {

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 namespace mizan::simulation {
 
@@ -35,10 +36,13 @@ class AgentStore final : public provider::Store {
   Result<void> remove(const std::string& name) override;
   Result<std::vector<std::string>> names() override;
   void machine_died();
+  /// Whether a write of that name ever failed.
+  bool has_failed(const std::string& name) const { return failed_.contains(name); }
 
  private:
   Surroundings& world_;
   Random random_;
+  std::set<std::string> failed_;
   std::map<std::string, std::string> files_;
   std::map<std::string, std::string> synced_;
 };
@@ -74,9 +78,14 @@ class Machine final : public provider::Backend {
     uint64_t started_at_ms = 0;
     uint64_t exited_at_ms = 0;
     provider::ExitStatus exit;
-    bool stopped = false;  ///< signalled or killed
+    uint64_t stopped_at_ms = 0;  ///< signalled or killed first; 0: never
+    std::string log;             ///< what it had written at its end
+    bool has_outputs = false;
   };
   const std::map<LeaseId, Past>& past() const { return past_; }
+  /// Whether something of this job went wrong here by a fault of the world.
+  bool was_in_trouble(const LeaseId& lease) const { return in_trouble_.contains(lease); }
+  static std::string sealed(const LeaseId& lease) { return "outputs of " + hex(lease.view()); }
   size_t jobs() const { return jobs_.size(); }
   uint32_t units() const { return units_; }
 
@@ -98,7 +107,8 @@ class Machine final : public provider::Backend {
   void work(uint64_t ms, std::function<void()> what);
   void write_line(const LeaseId& lease, uint64_t number);
   void exit(const LeaseId& lease, int32_t code, const std::string& reason);
-  std::optional<Error> trouble(const char* what);
+  std::optional<Error> trouble(const LeaseId& lease, const char* what);
+  void stopping(const LeaseId& lease);
 
   Surroundings& world_;
   Random random_;
@@ -106,6 +116,7 @@ class Machine final : public provider::Backend {
   const uint32_t units_;
   std::map<LeaseId, Job> jobs_;
   std::map<LeaseId, Past> past_;
+  std::set<LeaseId> in_trouble_;
   std::function<void(provider::BackendEvent)> tell_;
   Store store_;
   uint64_t life_ = 0;  ///< of the agent

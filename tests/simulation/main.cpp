@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <malloc.h>
 #include <optional>
 
 namespace {
@@ -14,8 +15,9 @@ using namespace mizan::simulation;
 
 constexpr const char* kUsage =
     "usage: mizan-sim [--seed N | --seeds A..B | --regressions FOLDER] [--steps M] [--leases L]\n"
-    "                 [--quiet] [--trace]\n"
-    "  Runs simulated worlds; with --leases, until so many leases were simulated.\n"
+    "                 [--quiet] [--trace] [--record FILE]\n"
+    "  Runs simulated worlds; with --leases, until so many leases were simulated. The commands of\n"
+    "  their journals go into FILE, for mizan-replay.\n"
     "  Exit code 1: something was not as it should be; 2: bad arguments.\n";
 
 std::optional<uint64_t> number(std::string_view text) {
@@ -35,6 +37,7 @@ struct Arguments {
   Options options;
   uint64_t leases = ~uint64_t{0};
   std::string regressions;
+  std::string record;
   bool quiet = false;
 };
 
@@ -61,6 +64,8 @@ std::optional<Arguments> read(int argc, char** argv) {
       out.leases = *read;
     } else if (name == "--regressions") {
       out.regressions = value;
+    } else if (name == "--record") {
+      out.record = value;
     } else if (const size_t dots = value.find(".."); name == "--seeds" && dots != value.npos) {
       const auto first = number(value.substr(0, dots));
       const auto last = number(value.substr(dots + 2));
@@ -116,7 +121,7 @@ std::vector<Options> read_regressions(const std::string& folder) {
     unsigned long long steps = 0;
     for (std::string line; std::getline(in, line);)
       if (std::sscanf(line.c_str(), "seed %llu steps %llu", &seed, &steps) == 2)
-        out.push_back({seed, steps, false});
+        out.push_back({seed, steps, false, {}});
   }
   return out;
 }
@@ -142,12 +147,27 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 2;
   }
+  // A world takes and gives back a few megabytes: they are kept for the next one.
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   Sum sum;
+  Options options = arguments->options;
+  std::ofstream record;
+  if (!arguments->record.empty()) {
+    record.open(arguments->record, std::ios::binary);
+    // Each command behind its size; of a new world the first is numbered 1.
+    options.on_record = [&record](mizan::ByteView command) {
+      const auto size = static_cast<uint32_t>(command.size());
+      const std::array head = {static_cast<char>(size), static_cast<char>(size >> 8),
+                               static_cast<char>(size >> 16), static_cast<char>(size >> 24)};
+      record.write(head.data(), head.size());
+      record.write(reinterpret_cast<const char*>(command.data()), size);
+    };
+  }
   if (!arguments->regressions.empty()) {
-    for (const Options& options : read_regressions(arguments->regressions)) run_one(options, sum);
+    for (const Options& each : read_regressions(arguments->regressions)) run_one(each, sum);
   } else {
     sum.wants_hashes = arguments->first == arguments->last;
-    Options options = arguments->options;
     for (uint64_t seed = arguments->first;
          seed <= arguments->last && sum.all.leases < arguments->leases; ++seed) {
       options.seed = seed;
@@ -155,5 +175,9 @@ int main(int argc, char** argv) {
     }
   }
   if (!arguments->quiet) sum.print();
+  if (record.is_open() && !record.flush()) {
+    std::fprintf(stderr, "cannot write %s\n", arguments->record.c_str());
+    return 2;
+  }
   return sum.failed == 0 ? 0 : 1;
 }

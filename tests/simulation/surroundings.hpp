@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/key.hpp"
@@ -9,12 +10,20 @@
 #include "simulation/scheduler.hpp"
 #include "simulation/troubles.hpp"
 
+#include <set>
 #include <string>
 #include <vector>
 
 namespace mizan::simulation {
 
 inline constexpr uint64_t kEpochMs = 1'800'000'000'000;
+
+/// What people asked for: a lease that ends so must have been asked to.
+struct Wishes {
+  std::set<LeaseId> stops;
+  std::set<std::pair<Address, uint64_t>> cancels;  ///< bids, by their nonces
+  uint64_t listings = 0;
+};
 
 struct Surroundings {
   explicit Surroundings(uint64_t seed_)
@@ -25,6 +34,7 @@ struct Surroundings {
   Random random;
   Faults faults;
   Troubles troubles;
+  Wishes wishes;
   std::vector<std::string> wrong;  ///< empty in a world that is as it should be
   bool talks = false;              ///< tells what happens, for whoever looks into a failure
 

@@ -4,6 +4,7 @@
 #include "simulation/authority.hpp"
 #include "simulation/buyer.hpp"
 #include "simulation/inspector.hpp"
+#include "simulation/rules.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -21,6 +22,8 @@ namespace {
 /// How long a calm world may take to come to rest: the longest that a lease may take to be given
 /// up is its end, its grace and a quarter of an hour.
 constexpr uint64_t kRestMs = 45 * 60'000;
+
+constexpr uint64_t kQuietMs = 20'000;  ///< for everybody to find the exchange again
 
 class Folder {
  public:
@@ -52,6 +55,7 @@ class World {
         inspector_(surroundings_, auditor_, exchange_),
         random_(surroundings_.random.fork("mischief")) {
     surroundings_.talks = options.talks;
+    auditor_.on_record = options.on_record;
     const uint64_t agents = random_.between(1, 4);
     const uint64_t buyers = random_.between(1, 4);
     std::vector<Address> parties;
@@ -79,7 +83,10 @@ class World {
     Scheduler& scheduler = surroundings_.scheduler;
     while (fine() && scheduler.steps() < options_.steps) scheduler.step();
     if (fine()) rest();
-    if (fine()) auditor_.finish(exchange_.service()->state().unlocked());
+    if (fine()) {
+      inspector_.catch_up();
+      auditor_.finish(exchange_.service()->state().unlocked());
+    }
     return report();
   }
 
@@ -94,8 +101,11 @@ class World {
     authority_->retire();
     const uint64_t until = scheduler.now_ms() + kRestMs;
     // What the last faults left: restarts, partings, reconnections.
-    const uint64_t quiet = scheduler.now_ms() + 70'000;
-    while (fine() && scheduler.now_ms() < quiet) scheduler.step();
+    const auto quiet = [&] {
+      return exchange_.up() &&
+             scheduler.now_ms() > surroundings_.troubles.last_until_ms() + kQuietMs;
+    };
+    while (fine() && scheduler.now_ms() < until && !quiet()) scheduler.step();
     surroundings_.expect(exchange_.up(), "the exchange did not come back");
     if (!fine()) return;
     authority_->grant(buyers_[0]->address(), uint64_t{1} << 60);
@@ -104,10 +114,15 @@ class World {
     for (const auto& [name, want] : buyers_[0]->wants())
       surroundings_.expect(want.done,
                            name + " does not serve though nothing is wrong: " + want.last);
+    for (const auto& agent : agents_)
+      surroundings_.expect(agent->machine().jobs() == 0,
+                           agent->name() + " keeps jobs whose leases are over");
   }
   bool at_rest() {
     for (const auto& [name, want] : buyers_[0]->wants())
       if (!want.done) return false;
+    for (const auto& agent : agents_)
+      if (agent->machine().jobs() != 0) return false;
     return auditor_.books().live.empty() && exchange_.up();
   }
 

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/bytes.hpp"
 #include "simulation/faults.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,6 +16,8 @@ struct Options {
   uint64_t seed = 1;
   uint64_t steps = 20'000;  ///< events until the faults end and the world is led to rest
   bool talks = false;       ///< tells on standard error what happens
+  /// Is given each command of the journal, as it is encoded there.
+  std::function<void(ByteView)> on_record = {};
 };
 
 struct Report {

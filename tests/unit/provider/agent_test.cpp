@@ -287,6 +287,22 @@ TEST(Agent, TakesTheNextLeaseWhileTheLastOneMakesRoom) {
   EXPECT_EQ(r.world.starts, 2U);
 }
 
+TEST(Agent, TakesTheNextLeaseWhenAMatchWasUndoneWhileItsContainerWasMade) {
+  World world({.runs_ms = 5'000});
+  world.job.cores = 3;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId undone = world.match();
+  ASSERT_TRUE(world.run_until([&] { return world.prepares == 1; }));
+  world.end_lease(undone, "failed", "policy_changed");
+  const LeaseId next = world.match();
+  ASSERT_TRUE(world.run_until([&] { return over(world, next); }));
+  EXPECT_EQ(world.rejects, 0U) << world.last_reject;
+  EXPECT_EQ(world.leases.at(next).state, "settled");
+  EXPECT_EQ(world.starts, 1U);
+}
+
 TEST(Agent, KeepsItsAskAndReplacesAChangedOne) {
   World world;
   world.boot();
