@@ -44,4 +44,6 @@ sanitize asan-ubsan \
   fuzz_json fuzz_messages fuzz_keystore fuzz_query fuzz_job_file fuzz_market_book fuzz_ledger \
   fuzz_journal fuzz_archive fuzz_credential fuzz_policy_rules fuzz_policy_case \
   fuzz_exchange_texts fuzz_exchange_command fuzz_exchange_state fuzz_core
+say "determinism: g++ and clang++, optimized and not, sanitizers on and off"
+scripts/determinism.sh
 say "all tests passed"
