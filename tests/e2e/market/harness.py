@@ -222,6 +222,7 @@ class Market:
     def check_money(self, case):
         """Every lease is over, its sums hold, and no nano-USD is missing."""
         fees = spent = 0
+        earned = {self.addresses["provider"]: 0, self.addresses["operator"]: 0}
         for lease in self.leases():
             case.assertIn(lease["state"], ("settled", "failed"), lease)
             charged, fee = int(lease["charged"]), int(lease["fee"])
@@ -232,11 +233,18 @@ class Market:
                 case.assertEqual(int(lease["escrow"]), charged + int(lease["refunded"]), lease)
             fees += fee
             spent += charged
-        buyer, provider = self.account("buyer"), self.account("provider")
+            shares = {payee["to"]: int(payee["paid"]) for payee in lease["payees"]}
+            shares = shares or {self.addresses["provider"]: int(lease["paid"])}
+            case.assertEqual(sum(shares.values()), int(lease["paid"]), lease)
+            for payee, paid in shares.items():
+                earned[payee] += paid
+        buyer, provider, operator = map(self.account, ("buyer", "provider", "operator"))
         case.assertEqual(buyer["escrowed"], 0)
         case.assertEqual(buyer["spent"], spent)
-        case.assertEqual(provider["earned"], spent - fees)
-        case.assertEqual(buyer["balance"] + provider["balance"] + fees, self.granted)
+        case.assertEqual(provider["earned"], earned[self.addresses["provider"]])
+        case.assertEqual(operator["earned"], earned[self.addresses["operator"]])
+        case.assertEqual(buyer["balance"] + provider["balance"] + operator["balance"] + fees,
+                         self.granted)
 
     def check_replay(self, case):
         """Ends both programs; the journal's replay gives the state that the exchange ended with."""

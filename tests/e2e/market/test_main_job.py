@@ -183,6 +183,29 @@ class MainJob(unittest.TestCase):
         done = market.mizan("buyer", "offers", "coers>=1", check=False)
         self.assertIn('did you mean cores?', done.stderr)
 
+    def test_8_pay_is_shared(self):
+        """The provider names another account for a quarter; lease and receipt show the split."""
+        market = self.market
+        investor, provider = market.addresses["operator"], market.addresses["provider"]
+        market.agent.terminate()
+        config = market.folder / "provider.yaml"
+        config.write_text(config.read_text() + "payees:\n" +
+                          f"- {{to: {investor}, share: 25%, role: investor}}\n" +
+                          f"- {{to: {provider}, share: 75%}}\n")
+        market.agent.start()
+        wait_until(lambda: any("payees" in offer["attributes"]
+                               for offer in market.get("/v1/offers")[1]["offers"]), "the new offer")
+        market.mizan("buyer", "run", "-y", "--", "sleep", "2")
+        lease = market.leases()[0]
+        paid = int(lease["paid"])
+        self.assertGreater(paid, 0)
+        self.assertEqual(lease["payees"], [
+            {"to": investor, "bps": 2500, "paid": str(paid // 4)},
+            {"to": provider, "bps": 7500, "paid": str(paid - paid // 4)}])
+        market.mizan("buyer", "receipt", lease["lease"], "--out", "shared.json")
+        verified = market.mizan("buyer", "receipt", "verify", "shared.json")
+        self.assertIn(f"{paid // 4} of paid goes to {investor}", verified.stdout)
+
     def test_9_money_and_replay(self):
         self.market.check_money(self)
         self.market.check_replay(self)
