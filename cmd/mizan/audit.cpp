@@ -13,6 +13,7 @@
 namespace mizan::cli {
 namespace {
 
+namespace escrow = settlement::escrow;
 namespace token = settlement::token;
 
 struct Reading {
@@ -46,6 +47,36 @@ Result<std::optional<Reading>> read_once(ChainReader& reader, const ChainSetting
   }
 }
 
+Result<settlement::AbiReader> ask_at(ChainReader& reader, const ChainSettings& chain,
+                                     const Bytes& view, uint64_t block, Bytes& answer) {
+  MIZAN_TRY(told, reader.node().view_at(chain.contract, view, block));
+  answer = std::move(told);
+  return settlement::AbiReader(answer);
+}
+
+/// What the contract's state says of the same block, where the events can be held against it: a
+/// node that leaves out a log contradicts itself here. Empty, or what does not fit.
+Result<std::string> left_out(ChainReader& reader, const ChainSettings& chain,
+                             const Reading& reading) {
+  Bytes answer;
+  for (const auto& [lease, locked] : reading.book.leases()) {
+    MIZAN_TRY(words, ask_at(reader, chain, escrow::lease_of(lease), reading.to, answer));
+    if (words.number() == 0)
+      return "lease " + hex0x(lease.view()) + " is open by the events, and not in the contract";
+  }
+  u128 known = 0;
+  for (const Address& owner : reading.book.owners()) {
+    MIZAN_TRY(words, ask_at(reader, chain, escrow::balance_of(owner), reading.to, answer));
+    MIZAN_TRY(sum, checked_add(known, words.number()));
+    known = sum;
+  }
+  if (known > reading.book.balances())
+    return "the balances of those who deposited are " + format_units(known, chain.decimals) +
+           ", and by the events there are " +
+           format_units(reading.book.balances(), chain.decimals) + " for all";
+  return std::string();
+}
+
 Result<int> audit(const Context& context) {
   MIZAN_TRY(chain, load_chain(context.home));
   MIZAN_TRY(reader, ChainReader::open(chain.node, chain.chain_id));
@@ -61,6 +92,10 @@ Result<int> audit(const Context& context) {
   settlement::AbiReader words(answer);
   const u128 held = words.number();
   MIZAN_CHECK(words.finish());
+  MIZAN_TRY(gap, left_out(reader, chain, *reading));
+  if (!gap.empty())
+    return fail(ErrorCode::corrupted,
+                gap + ": the node left out a log, ask another one or your own");
   const settlement::EscrowBook& book = reading->book;
   const bool solvent = held >= book.owed();
   if (context.json) {

@@ -23,11 +23,13 @@ struct EscrowBook::Adder {
   Result<void> operator()(const Deposited& event) const {
     MIZAN_TRY(sum, checked_add(book.deposited_, event.amount));
     book.deposited_ = sum;
+    book.owners_.insert(event.owner);
     return {};
   }
   Result<void> operator()(const Withdrawn& event) const {
     if (event.amount > book.balances()) return contradiction("more is withdrawn than there is");
     book.withdrawn_ += event.amount;
+    book.owners_.insert(event.owner);
     return {};
   }
   Result<void> operator()(const Opened& event) const {

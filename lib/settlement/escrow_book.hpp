@@ -5,6 +5,7 @@
 #include "settlement/escrow_events.hpp"
 
 #include <map>
+#include <set>
 
 namespace mizan::settlement {
 
@@ -24,6 +25,8 @@ class EscrowBook {
   u128 fees() const { return fees_; }  ///< ever, withdrawn ones too
   /// What is held for each open lease.
   const std::map<LeaseId, u128>& leases() const { return leases_; }
+  /// Whoever put in or took out; those who were only ever paid are not known by name.
+  const std::set<Address>& owners() const { return owners_; }
 
  private:
   struct Adder;
@@ -32,6 +35,7 @@ class EscrowBook {
   u128 escrow_ = 0;
   u128 fees_ = 0;
   std::map<LeaseId, u128> leases_;
+  std::set<Address> owners_;
 };
 
 }  // namespace mizan::settlement

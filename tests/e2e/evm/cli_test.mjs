@@ -3,6 +3,7 @@
 //   node cli_test.mjs MIZAN
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -233,6 +234,54 @@ test("a watcher brings what parties left with it", async () => {
   assert.deepEqual(round(), { "31.json": "finalize", "32.json": "finalize", "torn.json": "waits" });
   const audit = must("audit");
   assert.deepEqual([audit.openLeases, audit.escrow, audit.solvent], [0, "0", true]);
+});
+
+test("a node that leaves out a log is found by the audit", async () => {
+  const deal = await leaseFile(50);
+  must("lease", "open", deal.path);
+  await client.increaseTime({ seconds: 30 });
+  deal.file.close = plain("Close", { lease: deal.lease, minPaid: 0n });
+  deal.file.closeSignature = await sign(provider, "Close", { lease: deal.lease, minPaid: 0n });
+  deal.save();
+  must("lease", "close", deal.path);
+  must("audit");
+  const logs = await client.getLogs({ address: contract, fromBlock: 0n });
+  const last = logs.at(-1);
+  const deposit = logs.find(({ data, topics }) => topics.length === 2 && BigInt(data) === 15_500_000n);
+  let hidden;
+  const server = createServer((request, answer) => {
+    const parts = [];
+    request.on("data", (part) => parts.push(part));
+    request.on("end", async () => {
+      const body = Buffer.concat(parts).toString();
+      const reply = await (await fetch(url, { method: "POST", body, headers: { "content-type": "application/json" } })).json();
+      const isHidden = (log) => log.transactionHash === hidden.transactionHash && Number(log.logIndex) === Number(hidden.logIndex);
+      if (body.includes("eth_getLogs") && Array.isArray(reply.result)) reply.result = reply.result.filter((log) => !isHidden(log));
+      answer.setHeader("content-type", "application/json");
+      answer.end(JSON.stringify(reply));
+    });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  // In a process of its own the command does not wait for this one, which is its node.
+  const deceived = (...args) => new Promise((resolve) => {
+    const child = spawn(mizan, ["--home", `${home}-deceived`, "--json", ...args], { stdio: ["ignore", "pipe", "ignore"] });
+    let text = "";
+    child.stdout.on("data", (part) => { text += part; });
+    child.on("close", (code) => resolve({ code, out: JSON.parse(text.trim().split("\n").at(-1)) }));
+  });
+  try {
+    hidden = { transactionHash: "none", logIndex: 0 };
+    const joined = await deceived("contract", "join", contract, "--node", `http://127.0.0.1:${server.address().port}`, "--chain-id", "31337",
+      "--depth", "0");
+    assert.equal(joined.code, 0, JSON.stringify(joined.out));
+    assert.equal((await deceived("audit")).out.solvent, true);
+    for (const [log, words] of [[last, /open by the events, and not in the contract/], [deposit, /contradict|those who deposited/]]) {
+      hidden = log;
+      const found = await deceived("audit");
+      assert.equal(found.code, 1);
+      assert.match(found.out.error.message, words);
+    }
+  } finally { server.close(); rmSync(`${home}-deceived`, { recursive: true, force: true }); }
 });
 
 test("killed at any moment and run again, a command pays once", async () => {
