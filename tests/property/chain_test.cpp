@@ -1,6 +1,8 @@
 // Random histories of a chain, turns among them, under an exchange that settles on it: what it
 // believes is what the contract did in the blocks that it was told of; nothing waits for ever; and
 // replay and snapshots agree.
+#include "codec/json_fields.hpp"
+#include "crypto/payees_hash.hpp"
 #include "property/plain_contract.hpp"
 #include "support/chain_world.hpp"
 #include "support/seed.hpp"
@@ -16,6 +18,7 @@ using Kind = Sent::Kind;
 
 constexpr uint8_t kBuyers = 4;
 constexpr uint8_t kParties = 7;  // the others provide
+constexpr uint8_t kAll = 9;      // and two have shares
 constexpr uint64_t kDelay = 40;
 
 class History {
@@ -25,7 +28,11 @@ class History {
     blocks_.push_back({w.mirror().base(), fresh, {}, {}});
     for (uint8_t n = 1; n <= kBuyers; ++n)
       waiting_.push_back({Kind::deposit, party(n), 20'000 + pick(50'000), {}});
-    for (uint8_t n = kBuyers + 1; n <= kParties; ++n) w.ok(w.ask(n, pick(20) + 1, 3, 2));
+    for (uint8_t n = kBuyers + 1; n <= kParties; ++n) {
+      PlaceAsk ask = w.ask(n, pick(20) + 1, 3, 2);
+      if (chance(60)) share_pay(ask);
+      w.ok(ask);
+    }
   }
 
   void step() {
@@ -74,7 +81,7 @@ class History {
       EXPECT_LE(there->claimed, std::max(lease->vouchered, there->claimed));
       ++settled;
     }
-    for (uint8_t n = 1; n <= kParties; ++n) {
+    for (uint8_t n = 1; n <= kAll; ++n) {
       EXPECT_EQ(w.core.account(party(n)).balance.nano, contract.balance(party(n)));
       EXPECT_EQ(w.core.account(party(n)).escrowed.nano, 0u);
     }
@@ -106,6 +113,18 @@ class History {
     std::vector<ChainFact> facts;
   };
   uint64_t pick(uint64_t n) { return random_() % n; }
+  /// Among the provider and the two that do nothing else.
+  void share_pay(PlaceAsk& ask) {
+    const auto first = static_cast<uint16_t>(1 + pick(9000));
+    const auto second = static_cast<uint16_t>(1 + pick(999));
+    const std::vector<Payee> payees{{party(kParties + 1), first},
+                                    {ask.ask.provider, second},
+                                    {party(kAll), static_cast<uint16_t>(10'000 - first - second)}};
+    ask.ask.payees_hash = payees_hash(payees);
+    ask.attributes.pop_back();
+    ask.attributes +=
+        R"(,"payees":{"source":"self_reported","value":)" + json_text(to_json(payees)) + "}}";
+  }
   bool chance(uint64_t percent) { return pick(100) < percent; }
 
   const Lease* some_lease() {
@@ -187,6 +206,7 @@ class History {
       sent.terms = lease->terms;
       sent.bid = lease->bid;
       sent.good_until = lease->clearance_until;
+      sent.payees = lease->payees;
       if (sent_.insert({lease->id, lease->attempt}).second || chance(10)) waiting_.push_back(sent);
     }
     for (const Lease* lease : w.core.stopping())

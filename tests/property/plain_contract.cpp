@@ -25,7 +25,18 @@ u128 PlainContract::locked(const Lease& lease, uint64_t now) const {
 u128 PlainContract::pay(Lease& lease, u128 total) {
   const u128 fee = fee_of(lease.terms, total) - fee_of(lease.terms, lease.claimed);
   balances_[fee_to_] += fee;
-  balances_[lease.terms.provider] += total - lease.claimed - fee;
+  u128 before = lease.claimed - fee_of(lease.terms, lease.claimed);
+  u128 after = total - fee_of(lease.terms, total);
+  u128 whole = 10'000;
+  for (const Payee& payee : lease.payees) {
+    const u128 had = before * payee.bps / whole;
+    const u128 has = after * payee.bps / whole;
+    balances_[payee.to] += has - had;
+    before -= had;
+    after -= has;
+    whole -= payee.bps;
+  }
+  balances_[lease.terms.provider] += after - before;  // nothing where others had all
   lease.claimed = total;
   return fee;
 }
@@ -41,7 +52,7 @@ Facts PlainContract::open(const Sent& sent, uint64_t now) {
   for (uint32_t node = 0; node < terms.node_count; ++node)
     spent_.insert({terms.buyer, terms.bid_nonce + node});
   balances_[terms.buyer] -= escrow;
-  leases_[sent.lease] = {terms, escrow, now, 0, 0, 0, false};
+  leases_[sent.lease] = {terms, escrow, now, 0, 0, 0, false, sent.payees};
   return {chain::Opened{sent.lease, escrow, now}};
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/payee.hpp"
 #include "crypto/eip712_messages.hpp"
 #include "exchange/chain_facts.hpp"
 
@@ -16,13 +17,14 @@ namespace chain = exchange::chain;
 /// What somebody sends to the contract.
 struct Sent {
   enum class Kind { deposit, withdraw, open, claim, stop, close, finalize, cancel } kind{};
-  Address owner;            ///< of deposit, withdraw, cancel
-  u128 amount = 0;          ///< of those; a voucher's total of claim and close
-  LeaseId lease;            ///< of the others
-  eip712::Terms terms{};    ///< of open
-  eip712::Bid bid{};        ///< of open
-  uint64_t good_until = 0;  ///< of open: the clearance's
-  uint64_t nonce = 0;       ///< of cancel
+  Address owner;                ///< of deposit, withdraw, cancel
+  u128 amount = 0;              ///< of those; a voucher's total of claim and close
+  LeaseId lease;                ///< of the others
+  eip712::Terms terms{};        ///< of open
+  eip712::Bid bid{};            ///< of open
+  uint64_t good_until = 0;      ///< of open: the clearance's
+  uint64_t nonce = 0;           ///< of cancel
+  std::vector<Payee> payees{};  ///< of open, though the contract hears of them when it pays
 };
 
 /// Copied for each block, so that a turn is another copy.
@@ -36,6 +38,7 @@ class PlainContract {
     u128 claimed = 0;
     u128 refunded = 0;
     bool closed = false;
+    std::vector<Payee> payees{};
   };
   PlainContract(const Address& fee_to, uint64_t delay) : fee_to_(fee_to), delay_(delay) {}
 

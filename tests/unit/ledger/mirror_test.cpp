@@ -77,6 +77,22 @@ TEST_F(MirrorTest, FollowsALease) {
   EXPECT_EQ(m.balance(kFees), 10u);
 }
 
+TEST_F(MirrorTest, SharesAreThoseOfAllThatWasPaid) {
+  std::vector<Payee> payees;
+  for (uint8_t n = 0; n < 8; ++n)
+    payees.push_back({{}, static_cast<uint16_t>(n < 7 ? 1249 : 1257)});
+  for (size_t n = 0; n < 8; ++n) payees[n].to.bytes[0] = static_cast<uint8_t>(0x80 + n);
+  step([&] { ASSERT_TRUE(m.open(id(1), Parties{kBuyer, kProvider, payees}, 600, 1500)); });
+  for (u128 net = 1; net <= 64; ++net) {  // a unit at a time, or all at once: it is the same
+    step([this] { ASSERT_TRUE(m.claim(id(1), 1, 0)); });
+    const std::vector<Money> shares = shares_of(Money{net}, payees);
+    for (size_t n = 0; n < 8; ++n) EXPECT_EQ(m.balance(payees[n].to), shares[n].nano);
+  }
+  EXPECT_EQ(m.balance(kProvider), 0u);
+  step([this] { ASSERT_TRUE(m.close(id(1), 36, 1, 500)); });
+  EXPECT_EQ(m.account(payees[7].to).earned, shares_of(Money{99}, payees)[7].nano);
+}
+
 TEST_F(MirrorTest, TakesStepsBackAsTheyWere) {
   std::vector<Mirror> seen{m};
   const auto keep = [&](auto act) {
