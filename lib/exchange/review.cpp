@@ -97,14 +97,11 @@ LeaseId Exchange::Core::open_held(Lease& lease, const CaseFile& file, const Judg
   Lease& opened = node.mapped();
   held.erase(opened.number);
   count_use(opened, false);
-  ensure(state.ledger.unlock(id).has_value(), "a held deal has its escrow");
   opened.terms.start = seconds_now();
   opened.id = eip712::digest(*domain_, opened.terms);
   node.key() = opened.id;
-  const auto escrow = state.ledger.lock(
-      opened.id, {opened.terms.buyer, opened.terms.provider, Rate{opened.terms.rate},
-                  opened.units(), opened.terms.seconds, opened.terms.start, opened.terms.fee_bps});
-  ensure(escrow.has_value() && escrow->nano == opened.escrow, "the same escrow is locked again");
+  ensure(state.ledger.rename(id, opened.id, opened.terms.start).has_value(),
+         "a held deal has its escrow, and a lease's id is used once");
   opened.state = LeaseState::matched;
   opened.matched_at = state.now;
   set_verdict(opened, file, judgement);

@@ -110,6 +110,18 @@ Result<void> Ledger::unlock(const LeaseId& lease) {
   return {};
 }
 
+Result<void> Ledger::rename(const LeaseId& from, const LeaseId& to, uint64_t start) {
+  MIZAN_TRY(escrow, find_escrow(from));
+  if (escrow->opened != 0) return fail(ErrorCode::conflict, "the lease is open already");
+  if (from != to && escrows_.contains(to))
+    return fail(ErrorCode::already_exists, "the lease has its escrow already");
+  auto node = escrows_.extract(from);
+  node.key() = to;
+  node.mapped().terms.start = start;
+  escrows_.insert(std::move(node));
+  return {};
+}
+
 Result<void> Ledger::open(const LeaseId& lease, uint64_t now) {
   MIZAN_TRY(escrow, find_escrow(lease));
   if (escrow->opened != 0) return fail(ErrorCode::conflict, "the lease is open already");
@@ -234,7 +246,7 @@ Result<void> Ledger::audit() const {
   for (const auto& [address, account] : accounts_) {
     if (!put(balances, account.balance) || !put(escrowed, account.escrowed))
       return wrong("the sum of balances is too large");
-    const auto sum_of = [&address = address](const std::map<Address, Money>& sums) {
+    const auto sum_of = [&address](const std::map<Address, Money>& sums) {
       const auto it = sums.find(address);
       return it == sums.end() ? Money{} : it->second;
     };

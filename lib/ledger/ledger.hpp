@@ -94,6 +94,8 @@ class Ledger {
   Result<Money> lock(const LeaseId& lease, const EscrowTerms& terms);
   /// Undoes `lock` for a lease that was never opened.
   Result<void> unlock(const LeaseId& lease);
+  /// The same escrow under another id and start, of a lease that was never opened.
+  Result<void> rename(const LeaseId& from, const LeaseId& to, uint64_t start);
   /// The lease's clock begins. On a chain the money follows with `set_locked`.
   Result<void> open(const LeaseId& lease, uint64_t now);
   /// Freezes elapsed time; later calls leave the first stop.

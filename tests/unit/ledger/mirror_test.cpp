@@ -185,6 +185,11 @@ TEST_F(MirrorTest, ALedgerOverAChainReserves) {
   ASSERT_TRUE(mirror.withdraw(kBuyer, 700));
   mirror.end();
   EXPECT_EQ(ledger.balance(kBuyer).nano, 0u);
+  // A held deal's terms may begin anew all the same: whether it can be paid, the contract says.
+  ASSERT_TRUE(ledger.rename(id(5), id(6), 1001));
+  EXPECT_FALSE(ledger.rename(id(5), id(6), 1001));
+  ASSERT_TRUE(ledger.rename(id(6), id(5), 1000));
+  EXPECT_TRUE(ledger.audit());
   ASSERT_TRUE(mirror.take_back(place(1)));
   ASSERT_TRUE(mirror.begin(place(2)));
   ASSERT_TRUE(mirror.open(id(5), Parties{kBuyer, kProvider}, 600, 1001));
