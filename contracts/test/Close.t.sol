@@ -527,15 +527,17 @@ contract CloseTest is Harness {
 
     /// @dev A provider that names payees that can't be paid harms itself alone: the buyer still leaves.
     function test_payees_that_can_not_be_paid() public {
-        Payee[][4] memory bad;
+        Payee[][5] memory bad;
         bad[0] = _payees(9, 1);
         bad[1] = _payees(2, 1);
         bad[1][1].bps += 1;
         bad[2] = _payees(2, 1);
         bad[2][0].to = address(0);
         bad[3] = new Payee[](0);
+        bad[4] = _payees(2, 1);
+        (bad[4][0].bps, bad[4][1].bps) = (10_000, 0);
         uint256 left = balance(buyer);
-        for (uint256 i; i < 4; ++i) {
+        for (uint256 i; i < 5; ++i) {
             Bid memory bid = aBid();
             bid.nonce = i;
             Terms memory terms = termsOf(bid);

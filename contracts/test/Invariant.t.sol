@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IComputeEscrow} from "../src/IComputeEscrow.sol";
-import {Bid, Terms} from "../src/Messages.sol";
+import {Bid, Payee, Terms} from "../src/Messages.sol";
 import {Harness} from "./Harness.sol";
 
 /// @dev Does anything in any order, and keeps books of its own beside the contract's.
@@ -44,6 +44,30 @@ contract World is Harness {
         paidIn += amount;
     }
 
+    /// @dev Two bids of three share the pay among one to four parties, by any shares.
+    function _payeesOf(uint256 nonce) private pure returns (Payee[] memory payees) {
+        payees = new Payee[](nonce % 3 == 0 ? 0 : 1 + nonce % PARTIES);
+        uint256 left = 10_000;
+        for (uint256 i; i < payees.length; ++i) {
+            uint256 others = payees.length - i - 1;
+            uint256 share = others == 0 ? left : 1 + uint256(keccak256(abi.encode(nonce, i))) % (left - others);
+            payees[i] = Payee(party(nonce + i), uint16(share));
+            left -= share;
+        }
+    }
+
+    function _hashOf(Payee[] memory payees) private pure returns (bytes32) {
+        bytes memory words;
+        for (uint256 i; i < payees.length; ++i) {
+            words = abi.encodePacked(words, abi.encode(payees[i].to, uint256(payees[i].bps)));
+        }
+        return payees.length == 0 ? bytes32(0) : keccak256(words);
+    }
+
+    function _payeesOf(Terms memory terms) private pure returns (Payee[] memory) {
+        return terms.payeesHash == 0 ? new Payee[](0) : _payeesOf(terms.bidNonce);
+    }
+
     // ------------------------------------------------------------------ books
 
     function _units(uint256 nano) private pure returns (uint256) {
@@ -80,6 +104,9 @@ contract World is Harness {
             vm.assertEq(stop, lease.over ? 0 : lease.stop);
             vm.assertEq(claimed, lease.over ? 0 : lease.claimed);
             vm.assertLe(lease.claimed, _units(_bound(lease)), "paid above the bound");
+        }
+        for (uint256 i; i < PARTIES; ++i) {
+            vm.assertLe(balance(party(i)), paidIn - paidOut, "nobody has more than there is");
         }
         vm.assertEq(token.balanceOf(address(escrow)), owed, "token balance = balances + escrow");
         vm.assertEq(paidIn - paidOut, owed, "deposits - withdrawals = balances + escrow");
@@ -121,6 +148,7 @@ contract World is Harness {
         terms.provider = party(x[1]);
         terms.seconds_ = within(x[3], 1, 3600);
         terms.start = within(x[4], now_ - terms.seconds_ / 2, now_ + 600);
+        terms.payeesHash = _hashOf(_payeesOf(bid.nonce));
         bid.earliestStart = 0;
         uint256 fault = x[5] % 12;
         IComputeEscrow.OpenItem memory item;
@@ -181,7 +209,12 @@ contract World is Harness {
         if (leases.length == 0) return;
         Lease storage lease = _pick(which);
         uint256 cumulative = _voucher(lease, x);
-        bytes4 found = claim(lease.terms, cumulative);
+        bytes memory voucher = signVoucher(METER_KEY, lease.id, cumulative);
+        bytes4 found;
+        try escrow.claim(lease.terms, uint128(cumulative), voucher, _payeesOf(lease.terms)) {}
+        catch (bytes memory reason) {
+            found = bytes4(reason);
+        }
         isFault(found, lease.over ? IComputeEscrow.NotOpen.selector : bytes4(0));
         if (found == 0) lease.claimed = _payable(lease, cumulative);
     }
@@ -191,12 +224,14 @@ contract World is Harness {
         Lease storage lease = _pick(which);
         uint256 cumulative = _voucher(lease, x);
         uint256 before = balance(lease.terms.provider) + balance(lease.terms.buyer);
-        bytes4 found = tryClose(lease.terms.provider, closing(lease.terms, cumulative));
+        IComputeEscrow.CloseItem memory item = closing(lease.terms, cumulative);
+        item.payees = _payeesOf(lease.terms);
+        bytes4 found = tryClose(lease.terms.provider, item);
         isFault(found, lease.over ? IComputeEscrow.NotOpen.selector : bytes4(0));
         if (found != 0) return;
         uint256 total = _payable(lease, cumulative);
         uint256 fee = total / 100 - lease.claimed / 100;
-        if (lease.terms.provider != lease.terms.buyer) {
+        if (lease.terms.provider != lease.terms.buyer && lease.terms.payeesHash == 0) {
             uint256 got = balance(lease.terms.provider) + balance(lease.terms.buyer) - before;
             vm.assertEq(got, _held(lease) - fee, "all that was held goes to the two and the fee");
         }
