@@ -29,7 +29,7 @@ Result<std::optional<Reading>> read_once(ChainReader& reader, const ChainSetting
   if (!first)
     return fail(ErrorCode::unavailable,
                 "the node has no block " + std::to_string(before) + " yet: it is behind");
-  settlement::Follower follower(reader.node(), chain.contract, {before, first->hash},
+  settlement::Follower follower(reader.node(), chain.contract, {before, first->hash, first->time},
                                 {.depth = chain.depth});
   Reading reading{{}, 0, before};
   for (;;) {

@@ -23,22 +23,6 @@ Result<ChainReader> ChainReader::open(const std::string& node_url, uint64_t chai
   return ChainReader(settlement::Node(std::move(rpc), chain_id));
 }
 
-Result<u128> ChainReader::number(const Address& contract, const Bytes& view) {
-  MIZAN_TRY(answer, node_.view(contract, view));
-  settlement::AbiReader in(answer);
-  const u128 number = in.number();
-  MIZAN_CHECK(in.finish());
-  return number;
-}
-
-Result<Address> ChainReader::address(const Address& contract, const Bytes& view) {
-  MIZAN_TRY(answer, node_.view(contract, view));
-  settlement::AbiReader in(answer);
-  const Address address = in.address();
-  MIZAN_CHECK(in.finish());
-  return address;
-}
-
 Result<std::unique_ptr<ChainSession>> ChainSession::open(const Context& context,
                                                          const ChainSettings& chain) {
   MIZAN_TRY(entry, choose_key(context));

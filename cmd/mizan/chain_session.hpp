@@ -7,6 +7,7 @@
 #include "mizan/command.hpp"
 #include "mizan/files.hpp"
 #include "settlement/abi.hpp"
+#include "settlement/escrow_facts.hpp"
 #include "settlement/outbox.hpp"
 
 #include <memory>
@@ -19,8 +20,9 @@ class ChainReader {
   static Result<ChainReader> open(const std::string& node_url, uint64_t chain_id);
 
   settlement::Node& node() { return node_; }
-  Result<u128> number(const Address& contract, const Bytes& view);
-  Result<Address> address(const Address& contract, const Bytes& view);
+  Result<u128> number(const Address& contract, const Bytes& view) {
+    return settlement::ask_number(node_, contract, view);
+  }
 
  private:
   explicit ChainReader(settlement::Node node) : node_(std::move(node)) {}

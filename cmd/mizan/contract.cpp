@@ -7,10 +7,9 @@
 #include "mizan/keys.hpp"
 #include "mizan/print.hpp"
 #include "settlement/escrow_calls.hpp"
+#include "settlement/escrow_facts.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace mizan::cli {
 namespace {
@@ -68,24 +67,11 @@ void tell(const Context& context, const ChainSettings& chain) {
        {"token", {fmt::format("{}, {} decimals", to_checksum(chain.token), chain.decimals)}}}));
 }
 
-/// Token and decimals, and whether it is a contract of Mizan's on that very chain: its domain
-/// separator says so.
+/// Token and decimals, and whether it is a contract of Mizan's on that very chain.
 Result<void> learn(ChainReader& reader, ChainSettings& chain) {
-  MIZAN_TRY(is_there, reader.node().has_code(chain.contract));
-  if (!is_there)
-    return fail(ErrorCode::not_found,
-                "there is no contract at " + to_checksum(chain.contract) + " on this chain");
-  MIZAN_TRY(separator, reader.node().view(chain.contract, escrow::domain_separator()));
-  const Hash32 expected = chain.domain().separator();
-  if (!std::ranges::equal(separator, expected.bytes))
-    return fail(ErrorCode::invalid_argument,
-                "what stands at " + to_checksum(chain.contract) + " is no escrow of Mizan's");
-  MIZAN_TRY(token_address, reader.address(chain.contract, escrow::token()));
-  chain.token = token_address;
-  MIZAN_TRY(decimals, reader.number(chain.token, token::decimals()));
-  if (decimals < 6 || decimals > 18)
-    return fail(ErrorCode::invalid_argument, "the token has no decimals between 6 and 18");
-  chain.decimals = static_cast<uint8_t>(decimals);
+  MIZAN_TRY(facts, settlement::ask_escrow(reader.node(), chain.contract));
+  chain.token = facts.token;
+  chain.decimals = facts.decimals;
   return {};
 }
 
@@ -128,7 +114,6 @@ Result<int> join(const Context& context, ChainSettings chain, const std::string&
   MIZAN_TRY(address, parse_address(contract));
   chain.contract = address;
   MIZAN_TRY(reader, ChainReader::open(chain.node, chain.chain_id));
-  MIZAN_CHECK(reader.node().head());
   MIZAN_CHECK(learn(reader, chain));
   MIZAN_CHECK(save_chain(context.home, chain));
   tell(context, chain);
@@ -138,22 +123,17 @@ Result<int> join(const Context& context, ChainSettings chain, const std::string&
 Result<int> show(const Context& context) {
   MIZAN_TRY(chain, load_chain(context.home));
   MIZAN_TRY(reader, ChainReader::open(chain.node, chain.chain_id));
-  MIZAN_CHECK(reader.node().head());
-  MIZAN_TRY(fee_to, reader.address(chain.contract, escrow::fee_to()));
-  MIZAN_TRY(guardian, reader.address(chain.contract, escrow::guardian()));
-  MIZAN_TRY(clearance, reader.address(chain.contract, escrow::clearance_key()));
-  MIZAN_TRY(delay, reader.number(chain.contract, escrow::close_delay()));
-  MIZAN_TRY(paused, reader.number(chain.contract, escrow::paused()));
+  MIZAN_TRY(facts, settlement::ask_escrow(reader.node(), chain.contract));
   if (context.json) {
     print_json(json::object{{"chainId", chain.chain_id},
                             {"contract", to_json(chain.contract)},
                             {"token", to_json(chain.token)},
                             {"decimals", chain.decimals},
-                            {"feeTo", to_json(fee_to)},
-                            {"guardian", to_json(guardian)},
-                            {"clearance", to_json(clearance)},
-                            {"closeDelay", static_cast<uint64_t>(delay)},
-                            {"paused", paused != 0}});
+                            {"feeTo", to_json(facts.fee_to)},
+                            {"guardian", to_json(facts.guardian)},
+                            {"clearance", to_json(facts.clearance)},
+                            {"closeDelay", facts.close_delay_s},
+                            {"paused", facts.paused}});
     return kExitDone;
   }
   const Terminal terminal(stdout, context.no_color);
@@ -162,11 +142,11 @@ Result<int> show(const Context& context) {
       {{"contract", {to_checksum(chain.contract), Style::bold}},
        {"chain", {std::to_string(chain.chain_id)}},
        {"token", {fmt::format("{}, {} decimals", to_checksum(chain.token), chain.decimals)}},
-       {"fees to", {to_checksum(fee_to)}},
-       {"guardian", {to_checksum(guardian)}},
-       {"clearance", {clearance.is_zero() ? "revoked" : to_checksum(clearance)}},
-       {"close delay", {duration(static_cast<uint64_t>(delay))}},
-       {"opening", {paused != 0 ? "stopped by the guardian" : "allowed"}}}));
+       {"fees to", {to_checksum(facts.fee_to)}},
+       {"guardian", {to_checksum(facts.guardian)}},
+       {"clearance", {facts.clearance.is_zero() ? "revoked" : to_checksum(facts.clearance)}},
+       {"close delay", {duration(facts.close_delay_s)}},
+       {"opening", {facts.paused ? "stopped by the guardian" : "allowed"}}}));
   return kExitDone;
 }
 

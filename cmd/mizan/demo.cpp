@@ -8,6 +8,7 @@
 #include "mizan/json_view.hpp"
 #include "mizan/print.hpp"
 #include "mizan/watch_job.hpp"
+#include "settlement/escrow_calls.hpp"
 #include "transfer/stream.hpp"
 
 #include <fmt/format.h>
@@ -22,6 +23,7 @@ constexpr const char* kPython = "/usr/bin/python3";
 
 struct Options {
   fs::path summary, keep, example;
+  std::string settlement = "credits";
 };
 
 // What the job itself said, and when.
@@ -55,6 +57,7 @@ class Demo {
   void draw(bool again);
   Result<void> show_sample(const fs::path& example, const fs::path& model);
   Result<void> settle_up(DemoMarket& market, const json::value& lease);
+  Result<void> check_chain(DemoMarket& market, const json::value& lease);
   Result<void> check_receipt(DemoMarket& market, const std::string& file);
   Result<void> replay(DemoMarket& market);
   Result<void> write_summary(const json::value& lease) const;
@@ -66,6 +69,8 @@ class Demo {
   std::string model_sha256_;  // of the file that came back
   json::array verdicts_;
   bool conserved_ = false;
+  std::optional<ChainFigures> chain_;
+  bool onchain_conserved_ = false;
   bool replay_equal_ = false;
   size_t curve_lines_ = 0;
 };
@@ -192,6 +197,41 @@ Result<void> Demo::settle_up(DemoMarket& market, const json::value& lease) {
   return {};
 }
 
+/// The contract's own word, beside the exchange's: what it owes is there, and to the same accounts.
+Result<void> Demo::check_chain(DemoMarket& market, const json::value& lease) {
+  DemoChain& chain = *market.chain();
+  MIZAN_TRY(id, member<LeaseId>(lease, "lease"));
+  MIZAN_TRY(figures, chain.figures(market.contract(), id, market.gas_account()));
+  chain_ = figures;
+  MIZAN_TRY(audit, market.ask("operator", {"audit"}));
+  u128 owed = 0;
+  bool equal = true;
+  for (const char* party : {"buyer", "provider", "operator"}) {
+    MIZAN_TRY(units, chain.number(market.contract(),
+                                  settlement::escrow::balance_of(market.address(party))));
+    MIZAN_TRY(account, market.ask(party, {"account"}));
+    owed += units;
+    equal = equal && units * DemoChain::kNanoAUnit == member_or<u128>(account, "balance");
+  }
+  onchain_conserved_ = equal && member_or<bool>(audit, "solvent") &&
+                       member_or<u128>(audit, "owed") == owed &&
+                       owed * DemoChain::kNanoAUnit == market.granted().nano;
+  title("The same on the chain");
+  terminal_.write(render_pairs(
+      terminal_,
+      {{"opened", {fmt::format("{} gas", figures.open_gas)}},
+       {"closed", {fmt::format("{} gas", figures.close_gas)}},
+       {"sent",
+        {fmt::format("{} transactions by the exchange; the parties sent none for it",
+                     figures.tx_count)}},
+       {"balances",
+        {onchain_conserved_ ? "the contract's are the exchange's, and all is there" : "they DIFFER",
+         onchain_conserved_ ? Style::green : Style::red}}}));
+  if (!onchain_conserved_)
+    return fail(ErrorCode::internal, "the contract and the exchange have other balances");
+  return {};
+}
+
 Result<void> Demo::check_receipt(DemoMarket& market, const std::string& file) {
   MIZAN_TRY(verdict, market.ask("buyer", {"receipt", "verify", file}));
   const json::value& findings = member_value(verdict, "findings");
@@ -232,10 +272,15 @@ Result<void> Demo::write_summary(const json::value& lease) const {
     text += fmt::format("  \"{}\": {},\n", name, nano(key));
   text += fmt::format(
       "  \"seconds_billed\": {},\n  \"units\": {},\n  \"conserved\": {},\n"
-      "  \"submit_to_first_output_ms\": {},\n  \"replay_hash_equal\": {},\n  \"verdicts\": "
-      "{}\n}}\n",
+      "  \"submit_to_first_output_ms\": {},\n  \"replay_hash_equal\": {},\n",
       member_or<uint64_t>(lease, "secondsBilled"), member_or<uint64_t>(lease, "units"), conserved_,
-      training_.first_output_ms, replay_equal_, json_text(verdicts_));
+      training_.first_output_ms, replay_equal_);
+  if (chain_)
+    text += fmt::format(
+        "  \"open_gas\": {},\n  \"close_gas\": {},\n  \"onchain_conserved\": {},\n  "
+        "\"tx_count\": {},\n",
+        chain_->open_gas, chain_->close_gas, onchain_conserved_, chain_->tx_count);
+  text += fmt::format("  \"verdicts\": {}\n}}\n", json_text(verdicts_));
   return write_small_file(options_.summary, text);
 }
 
@@ -255,7 +300,7 @@ Result<int> Demo::run() {
   MIZAN_TRY(folder, make_folder());
   const DetachSignals signals;
   title("Mizan demo: an exchange, a provider and a buyer on this machine");
-  auto market = DemoMarket::start(context_, {.folder = folder},
+  auto market = DemoMarket::start(context_, {.folder = folder, .evm = options_.settlement == "evm"},
                                   [this](const std::string& text) { step(text); });
   if (!market) return fail(std::move(market).error());
   auto done = show(*market, example);
@@ -295,6 +340,7 @@ Result<void> Demo::show(DemoMarket& market, const fs::path& example) {
                    training_.first_output_ms));
   MIZAN_CHECK(show_sample(example, market.home("buyer") / "model" / "model.pt"));
   MIZAN_CHECK(settle_up(market, lease));
+  if (market.chain() != nullptr) MIZAN_CHECK(check_chain(market, lease));
   title("Three deals before the rules");
   MIZAN_TRY(verdicts, show_verdicts(terminal_, market, lease));
   verdicts_ = std::move(verdicts);
@@ -316,6 +362,11 @@ void add_demo(CLI::App& app, Context& context) {
   command.add_option("--summary", options.summary, "Write the measured figures as JSON");
   command.add_option("--keep", options.keep, "Do it in this folder and keep it");
   command.add_option("--example", options.example, "The folder of the job (examples/train-lm)");
+  command
+      .add_option("--settlement", options.settlement,
+                  "credits, or evm: a chain of its own, with a contract and test tokens")
+      ->check(CLI::IsMember({"credits", "evm"}))
+      ->capture_default_str();
   on_run(command, context, [&context] { return Demo(context, options).run(); });
 }
 

@@ -120,6 +120,45 @@ Result<void> DemoMarket::wait_for(const std::string& target, Child& child, const
               fmt::format("the {} did not come up: {}", who, log.value_or("it left no log")));
 }
 
+Result<void> DemoMarket::start_chain() {
+  MIZAN_TRY(chain, DemoChain::start(context_, options_.folder / "anvil.log"));
+  chain_.emplace(std::move(chain));
+  MIZAN_TRY(accounts,
+            ask("operator", {"exchange", "--keys", "--state-dir", exchange_state().string(),
+                             "--operator", to_checksum(address("operator"))}));
+  MIZAN_TRY(clearance, member<Address>(accounts, "clearance"));
+  MIZAN_TRY(gas, member<Address>(accounts, "gas"));
+  gas_ = gas;
+  MIZAN_CHECK(chain_->give_ether(gas_));
+  MIZAN_CHECK(chain_->give_ether(address("operator")));
+  MIZAN_TRY(deployed, ask("operator", {"contract", "deploy", "--node", chain_->url(), "--chain-id",
+                                       std::to_string(DemoChain::kChainId), "--test-token",
+                                       "--clearance", to_checksum(clearance), "--depth", "0"}));
+  MIZAN_TRY(contract, member<Address>(deployed, "contract"));
+  contract_ = contract;
+  return {};
+}
+
+Result<void> DemoMarket::fund(const std::string& name, const std::string& usd) {
+  if (!chain_) {
+    MIZAN_CHECK(ask("operator", {"account", "grant", to_checksum(address(name)), usd}));
+    return {};
+  }
+  MIZAN_CHECK(chain_->give_ether(address(name)));
+  std::error_code error;
+  fs::copy_file(home("operator") / "chain.json", home(name) / "chain.json",
+                fs::copy_options::overwrite_existing, error);
+  if (error) return fail(ErrorCode::io_error, "chain.json can't be copied: " + error.message());
+  for (const char* what : {"mint", "deposit"}) MIZAN_CHECK(ask(name, {"account", what, usd}));
+  const uint64_t begun = system_clock().monotonic().ms;
+  while (system_clock().monotonic().ms - begun < kStartPatienceMs) {
+    MIZAN_TRY(account, ask(name, {"account"}));
+    if (member_or<u128>(account, "balance") > 0) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return fail(ErrorCode::unavailable, "the exchange does not see what was deposited");
+}
+
 Result<void> DemoMarket::start_exchange() {
   MIZAN_TRY(port, free_port());
   url_ = fmt::format("http://127.0.0.1:{}", port);
@@ -128,6 +167,15 @@ Result<void> DemoMarket::start_exchange() {
       config,
       fmt::format("listen: 127.0.0.1:{}\nstate_dir: {}\noperator: \"{}\"\nfee_bps: {}\n", port,
                   exchange_state().string(), to_checksum(address("operator")), options_.fee_bps)));
+  if (chain_) {
+    MIZAN_TRY(text, read_small_file(config));
+    MIZAN_CHECK(write_small_file(
+        config,
+        text + fmt::format("settlement: evm\nchain:\n  node: {}\n  chain_id: {}\n  contract: "
+                           "\"{}\"\n  depth: {}\n",
+                           chain_->url(), DemoChain::kChainId, to_checksum(contract_),
+                           DemoChain::kDepth)));
+  }
   const std::string issuer = json_text(credential::to_jwk(issuer_.public_key()));
   MIZAN_TRY(child, Child::start({context_.program.string(), "exchange", "--config", config.string(),
                                  "--development-issuer", issuer},
@@ -160,15 +208,19 @@ Result<DemoMarket> DemoMarket::start(const Context& context, const DemoOptions& 
   DemoMarket market(context, options);
   MIZAN_CHECK(make_private_folder(options.folder));
   for (const char* party : {"operator", "provider", "buyer"}) MIZAN_CHECK(market.make_party(party));
+  if (options.evm) MIZAN_CHECK(market.start_chain());
+  if (options.evm)
+    say(fmt::format("a chain of its own at {}; contract {}", market.chain_->url(),
+                    to_checksum(market.contract_)));
   MIZAN_CHECK(market.start_exchange());
   say(fmt::format("exchange at {}", market.url_));
+  if (options.evm) MIZAN_CHECK(market.chain_->begin_blocks());
   MIZAN_CHECK(market.ask("buyer", {"join", market.url_}));
   MIZAN_TRY(granted, parse_usd(options.grant_usd));
   market.granted_ = granted;
-  MIZAN_CHECK(market.ask(
-      "operator", {"account", "grant", to_checksum(market.address("buyer")), options.grant_usd}));
-  say(fmt::format("buyer {} has {} of credits", to_checksum(market.address("buyer")),
-                  format_usd(granted)));
+  MIZAN_CHECK(market.fund("buyer", options.grant_usd));
+  say(fmt::format("buyer {} has {} {}", to_checksum(market.address("buyer")), format_usd(granted),
+                  options.evm ? "in the contract" : "of credits"));
   MIZAN_CHECK(market.prove("buyer", {.name = "Amina Rahman"}));
   MIZAN_CHECK(market.prove("provider", {.name = "Tan Wei Ling"}));
   say("an issuer of this demo vouches for both; the exchange sees countries, and no name");

@@ -7,6 +7,7 @@
 #include "credential/sd_jwt.hpp"
 #include "mizan/child.hpp"
 #include "mizan/command.hpp"
+#include "mizan/demo_chain.hpp"
 #include "mizan/files.hpp"
 
 #include <boost/json/value.hpp>
@@ -20,6 +21,7 @@ struct DemoOptions {
   std::string rate_usd_hour = "0.36";  ///< what the provider asks for a unit
   std::string grant_usd = "5";         ///< what the operator gives the buyer
   uint32_t fee_bps = 200;
+  bool evm = false;  ///< settles on a chain: a node, a token and a contract of the demo's own
 };
 
 /// What the demo's issuer vouches for. "" is left unsaid.
@@ -42,9 +44,16 @@ class DemoMarket {
   fs::path exchange_state() const { return options_.folder / "exchange"; }
   const Address& address(const std::string& party) const { return addresses_.at(party); }
   Money granted() const { return granted_; }
+  /// The chain, on which the demo settles if it was asked to.
+  DemoChain* chain() { return chain_ ? &*chain_ : nullptr; }
+  const Address& contract() const { return contract_; }
+  const Address& gas_account() const { return gas_; }
 
   /// A home with a key, known by `name` from then on.
   Result<void> make_party(const std::string& name);
+  /// Gives the party money to order with: credits, or test tokens that it deposits; waits until the
+  /// exchange knows of it.
+  Result<void> fund(const std::string& name, const std::string& usd);
   /// The demo's issuer vouches for the party, which proves it to the exchange.
   Result<void> prove(const std::string& name, const DemoClaims& claims) const;
 
@@ -61,6 +70,7 @@ class DemoMarket {
  private:
   DemoMarket(const Context& context, DemoOptions options)
       : context_(context), options_(std::move(options)) {}
+  Result<void> start_chain();
   Result<void> start_exchange();
   Result<void> start_provider();
   Result<void> wait_for(const std::string& target, Child& child, const std::string& who,
@@ -73,6 +83,9 @@ class DemoMarket {
   std::map<std::string, Address> addresses_;
   std::map<std::string, PublicKey> public_keys_;
   credential::IssuerKey issuer_ = credential::IssuerKey::generate();
+  std::optional<DemoChain> chain_;
+  Address contract_;
+  Address gas_;
   std::optional<Child> exchange_;
   std::optional<Child> provider_;
 };

@@ -90,8 +90,7 @@ Result<json::value> Deals::wait_for_queue() {
 Result<void> Deals::held() {
   MIZAN_CHECK(market_.make_party("lab"));
   MIZAN_CHECK(market_.prove("lab", {.name = "Farid Mansour", .parent = ""}));
-  MIZAN_CHECK(
-      market_.ask("operator", {"account", "grant", to_checksum(market_.address("lab")), "1"}));
+  MIZAN_CHECK(market_.fund("lab", "1"));
   MIZAN_TRY(lab, Child::start(market_.command("lab", order({"run", "-y", "--hold"})),
                               market_.child_options("lab")));
   MIZAN_TRY(lease, wait_for_queue());

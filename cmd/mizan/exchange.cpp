@@ -1,6 +1,7 @@
 // mizan exchange: the market, its API and its settlement in one process.
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/address.hpp"
+#include "mizan/chain_settings.hpp"
 #include "mizan/commands.hpp"
 #include "mizan/files.hpp"
 #include "mizan/print.hpp"
@@ -23,6 +24,8 @@ struct Options {
   std::vector<std::string> rules;
   std::string development_issuer;
   fs::path status_lists;
+  fs::path chain;
+  bool keys = false;
 };
 
 /// The rule set to begin with, and who else vouches.
@@ -68,6 +71,11 @@ Result<service::ExchangeConfig> read_config(const Context& context, const Option
   if (!options.rules.empty()) config.rules.assign(options.rules.begin(), options.rules.end());
   if (!options.development_issuer.empty()) config.development_issuer = options.development_issuer;
   if (!options.status_lists.empty()) config.service.status_lists = options.status_lists;
+  if (!options.chain.empty()) {
+    MIZAN_TRY(chain, load_chain(options.chain));
+    config.service.chain = service::ChainConfig{chain.node, chain.chain_id, chain.contract,
+                                                chain.depth, chain.from_block};
+  }
   if (config.service.state.empty() || config.service.operator_.is_zero())
     return fail(ErrorCode::invalid_argument,
                 "give --config FILE, or at least --state-dir FOLDER and --operator ADDRESS");
@@ -75,8 +83,30 @@ Result<service::ExchangeConfig> read_config(const Context& context, const Option
   return config;
 }
 
+/// A contract names the exchange's clearance key: so the keys come before the contract, and the
+/// contract before the exchange.
+Result<int> tell_keys(const Context& context, const service::ExchangeConfig& config) {
+  MIZAN_TRY(accounts, service::make_exchange_keys(config));
+  if (context.json) {
+    print_json(boost::json::object{{"id", hex0x(accounts.id.view())},
+                                   {"identity", to_checksum(accounts.identity)},
+                                   {"meter", to_checksum(accounts.meter)},
+                                   {"clearance", to_checksum(accounts.clearance)},
+                                   {"gas", to_checksum(accounts.gas)}});
+    return kExitDone;
+  }
+  const Terminal terminal(stdout, context.no_color);
+  terminal.write(render_pairs(terminal, {{"id", {hex0x(accounts.id.view()), Style::bold}},
+                                         {"identity", {to_checksum(accounts.identity)}},
+                                         {"meter", {to_checksum(accounts.meter)}},
+                                         {"clearance", {to_checksum(accounts.clearance)}},
+                                         {"gas", {to_checksum(accounts.gas)}}}));
+  return kExitDone;
+}
+
 Result<int> exchange(const Context& context, const Options& options) {
   MIZAN_TRY(config, read_config(context, options));
+  if (options.keys) return tell_keys(context, config);
   MIZAN_CHECK(service::run_exchange(
       config, service::stderr_sink(), [&context](const service::Ready& ready) {
         const Terminal terminal(stdout, context.no_color);
@@ -113,6 +143,9 @@ void add_exchange(CLI::App& app, Context& context) {
                      "JWK, or a file of one, of an issuer that vouches in demonstrations only");
   command.add_option("--status-lists", options.status_lists,
                      "Folder of issuers' status lists that you keep fresh");
+  command.add_option("--chain", options.chain,
+                     "Settle by the contract of this home (`mizan contract join`): settlement evm");
+  command.add_flag("--keys", options.keys, "Make the keys, tell their addresses, and end");
   on_run(command, context, [&context] { return exchange(context, options); });
 }
 

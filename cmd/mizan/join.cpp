@@ -38,6 +38,12 @@ Step balance_step(Session& session) {
     return {"balance", false, account.error().message};
   const u128 balance = account ? member_or<u128>(*account, "balance") : u128{0};
   if (balance > 0) return {"balance", true, format_usd(Money{balance})};
+  if (!session.domain().is_credits())
+    return {
+        "balance", false,
+        fmt::format("nothing yet: `mizan contract join {} --node URL --chain-id {}`, then `mizan "
+                    "account deposit USD`; it counts after some blocks",
+                    to_checksum(session.domain().contract()), session.domain().chain_id())};
   return {"balance", false,
           fmt::format("nothing yet: ask the operator to run `mizan account grant {} 10`",
                       to_checksum(session.account()))};
@@ -90,6 +96,7 @@ Result<int> join(Context& context, const std::string& url_text) {
   MIZAN_TRY(entry, key_of_home(context));
   settings.exchange = url.text();
   settings.exchange_id = seen.info().id;
+  settings.domain = seen.domain();
   if (settings.key.empty()) settings.key = entry.name;
   MIZAN_CHECK(save_settings(context.home, settings));
 

@@ -88,8 +88,7 @@ Result<int> unlock(const Context& context, const std::string& lifetime) {
                               .key = unlocked.login_key->address(),
                               .issued_at = now / 1000 - 60,
                               .valid_until = unlocked.expires_at_ms / 1000};
-    const auto domain = eip712::Domain::credits(settings.exchange_id);
-    unlocked.login = net::LoginProof{login, eip712::sign(domain, login, unlocked.key)};
+    unlocked.login = net::LoginProof{login, eip712::sign(settings.domain, login, unlocked.key)};
     unlocked.login_exchange = settings.exchange_id;
   }
   MIZAN_CHECK(keep_unlocked(unlocked));

@@ -29,6 +29,8 @@ std::string note_of(const json::value& lease) {
   const json::value& verdict = member_value(lease, "verdict");
   if (member_or<std::string>(lease, "state") == "held")
     return "waits for an officer: " + printable(member_or<std::string>(verdict, "note"));
+  if (member_or<std::string>(lease, "state") == "opening")
+    return "its opening waits for the chain's blocks";
   if (!lease_is_over(lease)) return reason;
   const bool ran = member_or<uint64_t>(lease, "openedAtMs") != 0;
   return code && ran && *code >= 0 ? fmt::format("{}, exit code {}", reason, *code) : reason;

@@ -1,5 +1,6 @@
 #include "mizan/receipt_check.hpp"
 
+#include "codec/domain_json.hpp"
 #include "codec/json_fields.hpp"
 #include "crypto/address.hpp"
 #include "crypto/payees_hash.hpp"
@@ -31,7 +32,7 @@ class Findings {
 };
 
 void check_signatures(const ReceiptBundle& b, Findings& findings) {
-  const auto domain = eip712::Domain::credits(b.exchange_id);
+  const eip712::Domain& domain = b.domain;
   findings.signature(domain, "the bid is", b.bid, b.bid_signature, b.terms.buyer);
   findings.signature(domain, "the terms are", b.terms, b.terms_signature, b.terms.provider);
   findings.signature(domain, "the clearance is", b.clearance, b.clearance_signature,
@@ -45,7 +46,7 @@ void check_signatures(const ReceiptBundle& b, Findings& findings) {
 }
 
 void check_lease(const ReceiptBundle& b, Findings& findings) {
-  const LeaseId lease = eip712::digest(eip712::Domain::credits(b.exchange_id), b.terms);
+  const LeaseId lease = eip712::digest(b.domain, b.terms);
   const bool same = b.receipt.lease == lease && b.clearance.lease == lease &&
                     (!b.voucher || b.voucher->lease == lease) &&
                     (!b.close || b.close->lease == lease);
@@ -79,6 +80,13 @@ void check_consent(const ReceiptBundle& b, Findings& findings) {
   within("total", total && total->nano <= bid.max_total);
 }
 
+/// On a chain amounts are whole units of a token with six decimals or more, rounded down once.
+bool fits(const ReceiptBundle& b, u128 amount, u128 exactly) {
+  constexpr u128 kUnit = 1000;
+  if (b.domain.is_credits()) return amount == exactly;
+  return amount <= exactly && exactly - amount < kUnit;
+}
+
 void check_sums(const ReceiptBundle& b, Findings& findings) {
   const auto& r = b.receipt;
   const auto times = [&](uint64_t seconds) { return cost(Rate{b.terms.rate}, b.units(), seconds); };
@@ -86,13 +94,13 @@ void check_sums(const ReceiptBundle& b, Findings& findings) {
   const auto locked = times(b.terms.seconds);
   findings.rule(fmt::format("charged {} = rate {} x {} units x {} s", to_string(r.charged),
                             to_string(b.terms.rate), b.units(), r.seconds_billed),
-                used && used->nano == r.charged, "it is not");
+                used && fits(b, r.charged, used->nano), "it is not");
   findings.rule("charged is what the last voucher says",
-                r.charged == (b.voucher ? b.voucher->cumulative : u128{0}),
+                fits(b, r.charged, b.voucher ? b.voucher->cumulative : u128{0}),
                 b.voucher ? "voucher: " + to_string(b.voucher->cumulative) : "no voucher");
   findings.rule(
       fmt::format("escrow {} = rate x units x {} s", to_string(r.escrow), b.terms.seconds),
-      locked && locked->nano == r.escrow, "it is not");
+      locked && fits(b, r.escrow, locked->nano), "it is not");
   const auto parts = checked_add(r.charged, r.refunded);
   findings.rule(fmt::format("charged + refunded {} = escrow", to_string(r.refunded)),
                 parts && *parts == r.escrow, "it is not");
@@ -109,7 +117,7 @@ void check_sums(const ReceiptBundle& b, Findings& findings) {
                               to_checksum(b.payees[i].to), b.payees[i].bps),
                   true);
   const auto fee = checked_mul(r.charged, u128{b.terms.fee_bps});
-  findings.rule("the fee is what the terms say, rounded down", fee && *fee / 10'000 == r.fee,
+  findings.rule("the fee is what the terms say, rounded down", fee && fits(b, r.fee, *fee / 10'000),
                 "it is not");
   findings.rule("no more time is billed than passed",
                 r.closed_at_ms >= r.opened_at_ms &&
@@ -156,6 +164,8 @@ Result<ReceiptBundle> read_receipt(const boost::json::value& value) {
   of.required("clearance", bundle.clearance_signer);
   of.optional("domain", domain);
   MIZAN_CHECK(of.finish());
+  MIZAN_TRY(read, read_domain(domain, bundle.exchange_id));
+  bundle.domain = read;
   return bundle;
 }
 

@@ -16,6 +16,7 @@ namespace mizan::cli {
 /// The bundle of docs/PROTOCOL.md ("mizan-receipt-1").
 struct ReceiptBundle {
   Hash32 exchange_id;
+  eip712::Domain domain;  ///< in which all of it is signed
   Address identity;
   Address meter;
   Address clearance_signer;

@@ -32,6 +32,12 @@ Result<Session> Session::open(const Context& context, Access access) {
                 fmt::format("{} is not the exchange that you joined: its id is {}, yours {}; if "
                             "that is right, run `mizan join {}` again",
                             text, hex0x(info.id.view()), hex0x(settings.exchange_id.view()), text));
+  if (text == settings.exchange && !settings.exchange_id.is_zero() &&
+      info.domain().separator() != settings.domain.separator())
+    return fail(ErrorCode::unauthenticated,
+                fmt::format("{} settles elsewhere than when you joined it, by another contract or "
+                            "none; if that is right, run `mizan join {}` again",
+                            text, text));
   const uint64_t ahead = info.time_ms == 0 ? 0 : info.time_ms - system_clock().now().ms;
   client.set_clock_ahead(ahead);
   Session session(std::move(client), std::move(info), ahead);

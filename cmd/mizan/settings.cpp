@@ -1,5 +1,6 @@
 #include "mizan/settings.hpp"
 
+#include "codec/domain_json.hpp"
 #include "crypto/hash.hpp"
 #include "mizan/json_view.hpp"
 
@@ -24,7 +25,9 @@ Result<ExchangeInfo> read_exchange_info(const boost::json::value& value) {
     return fail(ErrorCode::unauthenticated,
                 "the exchange's id is not that of its identity key: this is no Mizan exchange, or "
                 "somebody stands between");
+  MIZAN_TRY(domain, read_domain(member_value(value, "domain"), id));
   info.id = id;
+  info.signing = domain;
   info.identity = identity;
   info.meter = meter;
   info.clearance = clearance;
@@ -43,18 +46,26 @@ Result<Settings> load_settings(const fs::path& home) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return settings;
   MIZAN_TRY(value, read_json_file(path));
+  json::value domain;
   ObjectReader in(value, path.string());
   in.optional("exchange", settings.exchange);
   in.optional("exchangeId", settings.exchange_id);
+  in.optional("domain", domain);
   in.optional("key", settings.key);
   MIZAN_CHECK(in.finish());
+  if (settings.exchange_id.is_zero()) return settings;
+  MIZAN_TRY(read, read_domain(domain, settings.exchange_id));
+  settings.domain = read;
   return settings;
 }
 
 Result<void> save_settings(const fs::path& home, const Settings& settings) {
   MIZAN_CHECK(make_private_folder(home));
   json::object value{{"exchange", settings.exchange}, {"key", settings.key}};
-  if (!settings.exchange_id.is_zero()) value["exchangeId"] = hex0x(settings.exchange_id.view());
+  if (!settings.exchange_id.is_zero()) {
+    value["exchangeId"] = hex0x(settings.exchange_id.view());
+    value["domain"] = domain_json(settings.domain);
+  }
   return write_json_file(home / "config.json", value);
 }
 

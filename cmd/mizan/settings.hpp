@@ -22,11 +22,12 @@ struct ExchangeInfo {
   Address operator_;  ///< signs grants
   uint16_t fee_bps = 0;
   uint64_t voucher_interval_seconds = 0;
-  std::string settlement;  ///< "credits"
+  eip712::Domain signing;  ///< in which everything is signed
+  std::string settlement;  ///< "credits" or "evm"
   std::string rule_set;    ///< in hex
   uint64_t time_ms = 0;    ///< the exchange's clock when it answered
 
-  eip712::Domain domain() const { return eip712::Domain::credits(id); }
+  const eip712::Domain& domain() const { return signing; }
 };
 
 /// Unknown fields are passed over: the exchange may be newer. An id that is not the hash of the
@@ -34,9 +35,10 @@ struct ExchangeInfo {
 Result<ExchangeInfo> read_exchange_info(const boost::json::value& value);
 
 struct Settings {
-  std::string exchange;  ///< URL; "" until joined
-  Hash32 exchange_id;    ///< of that exchange: another one at the same URL is refused
-  std::string key;       ///< the name of the key to act with; "" is the only one
+  std::string exchange;     ///< URL; "" until joined
+  Hash32 exchange_id;       ///< of that exchange: another one at the same URL is refused
+  eip712::Domain domain{};  ///< of that exchange: another contract is refused
+  std::string key;          ///< the name of the key to act with; "" is the only one
 };
 
 /// The settings of `home`; those of a new home if there is no file.

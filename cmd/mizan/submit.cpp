@@ -1,5 +1,6 @@
 #include "mizan/submit.hpp"
 
+#include "crypto/address.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 #include "market/order.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr size_t kSpecBytesMax = 64 * 1024;
 constexpr uint64_t kBidValidSeconds = 60;
+constexpr uint64_t kChainBidSeconds = 900;    // a chain may turn, and the lease be opened again
 constexpr uint64_t kOfficerSeconds = 86'400;  // an exchange keeps a held deal no longer
 constexpr u128 kAnyRate = market::kMostRate;
 
@@ -120,6 +122,9 @@ Result<Plan> ask_plan(Session& session, const JobRequest& request) {
   plan.max_rate = limit.value_or(plan.best().rate);
   MIZAN_TRY(whole, cost(plan.max_rate, plan.units, seconds_wanted(request)));
   plan.max_total = file.max_total_cost ? std::min(*file.max_total_cost, whole) : whole;
+  if (session.domain().is_credits() || session.account().is_zero()) return plan;
+  MIZAN_TRY(account, session.get("/v1/accounts/" + to_checksum(session.account())));
+  plan.in_contract = Money{member_or<u128>(account, "balance")};
   return plan;
 }
 
@@ -140,19 +145,27 @@ void print_plan(const Terminal& terminal, const JobRequest& request, const Plan&
   const Money most = cost(best.rate, plan.units, seconds).value_or(plan.max_total);
   std::string needs = fmt::format("{} unit{}", plan.units, plan.units == 1 ? "" : "s");
   if (!request.file.query.empty()) needs += ", " + request.file.query;
-  terminal.write(render_pairs(
-      terminal,
-      {{"job", {job.name, Style::bold}},
-       {"needs", {needs}},
-       {"offer",
-        {fmt::format("{} by {} ({} fit{})", best.chip, short_address(best.provider),
-                     plan.offers.size(), plan.offers.size() == 1 ? "s" : "")}},
-       {"price", {fmt::format("{} a unit, billed by the second", usd_hour(best.rate))}},
-       {"at most",
-        {fmt::format("{} for {}; what is not used comes back", format_usd(most), duration(seconds)),
-         Style::bold}},
-       {"network", {job.network}},
-       {"policy", policy_cell(best)}}));
+  std::vector<std::pair<std::string, Cell>> pairs{
+      {"job", {job.name, Style::bold}},
+      {"needs", {needs}},
+      {"offer",
+       {fmt::format("{} by {} ({} fit{})", best.chip, short_address(best.provider),
+                    plan.offers.size(), plan.offers.size() == 1 ? "s" : "")}},
+      {"price", {fmt::format("{} a unit, billed by the second", usd_hour(best.rate))}},
+      {"at most",
+       {fmt::format("{} for {}; what is not used comes back", format_usd(most), duration(seconds)),
+        Style::bold}},
+      {"network", {job.network}},
+      {"policy", policy_cell(best)}};
+  if (plan.in_contract && *plan.in_contract >= most)
+    pairs.push_back({"in the contract", {format_usd(*plan.in_contract)}});
+  else if (plan.in_contract)
+    pairs.push_back({"in the contract",
+                     {fmt::format("{}: short of {}, which `mizan account deposit` brings",
+                                  format_usd(*plan.in_contract),
+                                  format_usd(Money{most.nano - plan.in_contract->nano})),
+                      Style::yellow}});
+  terminal.write(render_pairs(terminal, pairs));
 }
 
 json::value plan_json(const JobRequest& request, const Plan& plan) {
@@ -242,7 +255,8 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
   MIZAN_TRY(nonce,
             take_nonces(context.home, session.account(), session.info().id, request.file.nodes));
   const uint64_t now = session.exchange_time_ms() / 1000;
-  const uint64_t valid = request.wait_for_officer ? kOfficerSeconds : kBidValidSeconds;
+  const uint64_t soon = session.domain().is_credits() ? kBidValidSeconds : kChainBidSeconds;
+  const uint64_t valid = request.wait_for_officer ? kOfficerSeconds : soon;
   OrderState state;
   state.bid = {.buyer = session.account(),
                .meter = session.info().meter,

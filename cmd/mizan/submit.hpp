@@ -48,6 +48,7 @@ struct Plan {
   uint64_t units = 0;        ///< over all nodes
   Rate max_rate;             ///< what the bid will say: the file's limit, or the best offer's rate
   Money max_total;           ///< the file's limit, or the escrow of the best offer
+  std::optional<Money> in_contract{};  ///< on a chain: what the buyer has to spend there
   const Line& best() const { return offers.front(); }
 };
 

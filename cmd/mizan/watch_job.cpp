@@ -67,6 +67,8 @@ void JobWatcher::show_state(const json::value& lease) {
   if (state == "held")
     say("policy holds this deal for an officer: " +
         printable(member_or<std::string>(member_value(lease, "verdict"), "note")));
+  else if (state == "opening")
+    say("the provider accepted; the lease is being opened on the chain, which takes some blocks");
   else if (!err_.live() && !context_.json)
     say(state);
   redraw();

@@ -7,11 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# npm's own copy of the lock is the last thing that an installation writes.
-if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-  touch node_modules/.package-lock.json
-fi
+tools/install.sh
 # Without their install scripts the packages have no launcher: the native program is called directly.
 forge=node_modules/@foundry-rs/forge-linux-amd64/bin/forge
 [ -x "$forge" ] || { echo "tools/test.sh: forge is for x86-64 Linux alone, and this is $(uname -sm)" >&2; exit 1; }

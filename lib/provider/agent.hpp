@@ -114,6 +114,7 @@ class Agent {
   // agent_messages.cpp: what the exchange says.
   void handle(const Welcome& message);
   void handle(const Match& message);
+  void handle(const Opening& message);
   void handle(const Funded& message);
   void handle(const LogOk& message);
   void handle(const VoucherMessage& message);

@@ -48,7 +48,8 @@ bool Agent::advance_accepted(LeaseRun& run) {
   // The container is made while the acceptance travels; it starts only once the lease is funded.
   if (!run.rejected) prepare(run);
   // Only the exchange knows what became of an acceptance that was sent before it, or we, went away.
-  if (!run.accept_sent || now_ms() < run.accept_sent_at_ms + kUnfundedMs) return false;
+  if (!run.accept_sent || run.opening || now_ms() < run.accept_sent_at_ms + kUnfundedMs)
+    return false;
   notify(record.lease, "given up: accepted, but never funded", true);
   set_stage(run, Stage::over);
   return true;
@@ -333,7 +334,8 @@ void Agent::wake_for(const LeaseRun& run) {
   at(run.log_again_at_ms);
   at(run.close_again_at_ms);
   at(run.give_up_at_ms);
-  if (record.stage == Stage::accepted && run.accept_sent) at(run.accept_sent_at_ms + kUnfundedMs);
+  if (record.stage == Stage::accepted && run.accept_sent && !run.opening)
+    at(run.accept_sent_at_ms + kUnfundedMs);
   if (!record.stop_reason.empty()) at(kill_at_ms(run));
   if (record.stage != Stage::funded) return;
   at(record.matched_at_ms + record.terms.seconds * 1000);

@@ -24,6 +24,7 @@ void Agent::handle(const Welcome& message) {
     if (LeaseRun* run = find(each.lease)) {
       run->log_acked = each.log_bytes;
       run->log_again_at_ms = 0;
+      run->opening = each.state == "opening";
       // What it lost of the log in a crash of its own is still here.
       if (run->body == Body::exited) run->log_delivered = false;
       continue;
@@ -108,6 +109,13 @@ void Agent::handle(const Funded& message) {
   set_stage(*run, Stage::funded);
 }
 
+void Agent::handle(const Opening& message) {
+  LeaseRun* run = find(message.lease);
+  if (run == nullptr || run->record.stage != Stage::accepted || run->opening) return;
+  run->opening = true;
+  notify(message.lease, "the lease is being opened on the chain");
+}
+
 void Agent::handle(const LogOk& message) {
   LeaseRun* run = find(message.lease);
   if (run == nullptr) return;
@@ -145,6 +153,12 @@ void Agent::handle(const VoucherMessage& message) {
 void Agent::handle(const Stop& message) {
   LeaseRun* run = find(message.lease);
   if (run == nullptr) return;
+  if (run->record.stage == Stage::accepted && run->opening) {
+    // The chain may open it yet: then it ends as it begins.
+    run->record.stop_reason = message.reason;
+    save(*run);
+    return;
+  }
   if (run->record.stage == Stage::accepted) return set_stage(*run, Stage::over);
   if (run->record.stage == Stage::funded) begin_stop(*run, message.reason);
 }

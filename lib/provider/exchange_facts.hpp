@@ -4,6 +4,7 @@
 
 #include "crypto/eip712.hpp"
 
+#include <optional>
 #include <string_view>
 
 namespace mizan::provider {
@@ -20,7 +21,9 @@ struct ExchangeFacts {
   uint64_t readiness_s = 60;
   uint64_t time_ms = 0;  ///< its clock when it answered; 0 if it did not say
 
-  eip712::Domain domain() const { return eip712::Domain::credits(id); }
+  std::optional<eip712::Domain> chain{};  ///< the domain, if it settles on a chain
+
+  eip712::Domain domain() const { return chain.value_or(eip712::Domain::credits(id)); }
 };
 
 /// Reads the answer of `GET /v1/exchange`; `id` must follow from `identity`. Fields that an agent

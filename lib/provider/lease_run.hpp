@@ -23,9 +23,10 @@ struct LeaseRun {
   uint64_t retry_at_ms = 0;
   unsigned retries = 0;
 
-  bool accept_sent = false;      ///< over this connection
+  bool accept_sent = false;  ///< over this connection
   uint64_t accept_sent_at_ms = 0;
-  bool rejected = false;  ///< over this connection: the exchange says what comes of it
+  bool opening = false;          ///< the exchange has the acceptance, and a chain its opening
+  bool rejected = false;         ///< over this connection: the exchange says what comes of it
   uint64_t log_acked = 0;        ///< stored at the exchange
   uint64_t log_again_at_ms = 0;  ///< a piece is on its way, or the next one waits, until then
   bool log_delivered = false;    ///< the job is over and all of it is stored, or refused for good

@@ -66,7 +66,8 @@ void NetLink::connect() {
       good = fail(answer.error());
     } else if (const auto facts = parse_exchange(answer->body); !facts) {
       good = fail(facts.error());
-    } else if (facts->identity != facts_.identity) {
+    } else if (facts->identity != facts_.identity ||
+               facts->domain().separator() != facts_.domain().separator()) {
       good = fail(ErrorCode::unauthenticated, "at this address is another exchange now");
     } else {
       now_ms = facts->time_ms != 0 ? facts->time_ms : system_clock().now().ms;

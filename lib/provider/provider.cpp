@@ -43,7 +43,8 @@ Result<ExchangeFacts> meet_exchange(const net::Url& url, Store& store, const Pro
     const auto answer = client.get("/v1/exchange");
     if (answer) {
       MIZAN_TRY(facts, parse_exchange(answer->body));
-      if (known && known->identity != facts.identity)
+      if (known && (known->identity != facts.identity ||
+                    known->domain().separator() != facts.domain().separator()))
         return fail(ErrorCode::unauthenticated,
                     "exchange: " + url.text() +
                         " is another exchange than before; use another state_dir if that is meant");

@@ -2,6 +2,7 @@
 
 #include "base/ensure.hpp"
 #include "codec/base64.hpp"
+#include "codec/domain_json.hpp"
 #include "codec/json_fields.hpp"
 #include "crypto/hash.hpp"
 #include "provider/exchange_facts.hpp"
@@ -57,6 +58,16 @@ Result<Incoming> read_match(const json::value& value) {
   MIZAN_TRY(read, from_json<job::Spec>(mine, "match.spec"));
   match.spec = std::move(read);
   return match;
+}
+
+Result<Incoming> read_opening(const json::value& value) {
+  ObjectReader in(value, "opening");
+  Opening opening;
+  std::string type;
+  in.required("type", type);
+  in.required("lease", opening.lease);
+  MIZAN_CHECK(in.finish());
+  return opening;
 }
 
 Result<Incoming> read_funded(const json::value& value) {
@@ -172,6 +183,7 @@ Result<Incoming> parse_incoming(std::string_view text) {
   const json::string& name = type->get_string();
   if (name == "welcome") return read_welcome(value);
   if (name == "match") return read_match(value);
+  if (name == "opening") return read_opening(value);
   if (name == "funded") return read_funded(value);
   if (name == "log_ok") return read_log_ok(value);
   if (name == "voucher") return read_voucher(value);
@@ -238,12 +250,16 @@ Result<ExchangeFacts> parse_exchange(std::string_view text) {
   in.required("voucherIntervalSeconds", facts.voucher_interval_s);
   in.required("readinessSeconds", facts.readiness_s);
   in.optional("timeMs", facts.time_ms);
+  json::value domain;
+  in.optional("domain", domain);
   if (in.failed()) return fail(in.finish().error());
   Bytes named(as_bytes("mizan-exchange").begin(), as_bytes("mizan-exchange").end());
   named.insert(named.end(), facts.identity.bytes.begin(), facts.identity.bytes.end());
   if (keccak256(named) != facts.id)
     return bad_field("exchange.id", "does not follow from its identity",
                      ErrorCode::unauthenticated);
+  MIZAN_TRY(read, read_domain(domain, facts.id));
+  if (!read.is_credits()) facts.chain = read;
   return facts;
 }
 

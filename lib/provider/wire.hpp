@@ -15,7 +15,7 @@ namespace mizan::provider {
 /// A lease as the exchange knows it, at the start of a connection.
 struct WelcomeLease {
   LeaseId lease;
-  std::string state;       ///< matched, funded, staging, running, collecting
+  std::string state;       ///< matched, opening, funded, staging, running, collecting
   uint64_t log_bytes = 0;  ///< stored so far
 };
 struct Welcome {
@@ -30,6 +30,10 @@ struct Match {
   job::Spec spec;
   Hash32 spec_hash;  ///< of the spec as it was sent
   uint64_t accept_by_ms = 0;
+};
+/// The acceptance is taken, and a chain is to open the lease: Funded or Closed follows, in minutes.
+struct Opening {
+  LeaseId lease;
 };
 struct Funded {
   LeaseId lease;
@@ -72,8 +76,8 @@ struct Reply {
   std::optional<Error> error;
 };
 
-using Incoming =
-    std::variant<Welcome, Match, Funded, LogOk, VoucherMessage, Stop, Closed, PolicySpoke, Reply>;
+using Incoming = std::variant<Welcome, Match, Opening, Funded, LogOk, VoucherMessage, Stop, Closed,
+                              PolicySpoke, Reply>;
 
 /// Reads one message of the exchange within bounds; unknown types and fields are errors (but for a
 /// reply's and a lease's, which may say more than an agent needs).

@@ -85,7 +85,8 @@ class AgentHub::Session final : public net::SocketHandler,
         socket_->send(
             match_message(*lease, UnixMs{std::max(lease->matched_at.ms + kAcceptMs,
                                                   context_.time.now().ms + kAcceptAgainMs)}));
-      if (lease->state == LeaseState::funded) socket_->send(funded_message(*lease, keys));
+      if (lease->state == LeaseState::funded)
+        socket_->send(funded_message(*lease, context_.domain, keys));
       if (!lease->stop_reason.empty()) socket_->send(stop_message(lease->id, lease->stop_reason));
     }
   }
@@ -253,9 +254,11 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
   if (const auto* matched = std::get_if<exchange::Matched>(&event)) {
     if (const Lease* lease = lease_of(matched->lease))
       send(matched->provider, match_message(*lease, matched->accept_by));
+  } else if (const auto* opening = std::get_if<exchange::OpenWanted>(&event)) {
+    send(opening->provider, opening_message(opening->lease));
   } else if (const auto* funded = std::get_if<exchange::Funded>(&event)) {
     if (const Lease* lease = lease_of(funded->lease))
-      send(funded->provider, funded_message(*lease, keys));
+      send(funded->provider, funded_message(*lease, context_.domain, keys));
   } else if (const auto* vouchered = std::get_if<exchange::Vouchered>(&event)) {
     send(vouchered->provider,
          voucher_message({vouchered->lease, vouchered->cumulative.nano}, vouchered->signature));
@@ -263,11 +266,11 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
     send(stop->provider, stop_message(stop->lease, stop->reason));
   } else if (const auto* closed = std::get_if<exchange::LeaseClosed>(&event)) {
     if (const Lease* lease = lease_of(closed->lease))
-      send(closed->provider, closed_message(*lease, keys));
+      send(closed->provider, closed_message(*lease, context_.domain, keys));
   } else if (const auto* undone = std::get_if<exchange::LeaseUndone>(&event)) {
     // Of a deal that was held and never matched the agent has not heard.
     if (const Lease* lease = lease_of(undone->lease); lease && lease->matched_at.ms != 0)
-      send(undone->provider, closed_message(*lease, keys));
+      send(undone->provider, closed_message(*lease, context_.domain, keys));
   } else if (const auto* spoke = std::get_if<exchange::PolicySpoke>(&event)) {
     send(spoke->provider, policy_message(*spoke));
   }

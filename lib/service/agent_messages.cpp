@@ -33,13 +33,18 @@ std::string match_message(const exchange::Lease& lease, UnixMs accept_by) {
   return text + ",\"spec\":" + lease.spec + "}";
 }
 
-std::string funded_message(const exchange::Lease& lease, const ExchangeKeys& keys) {
+std::string opening_message(const LeaseId& lease) {
+  return json_text(json::object{{"type", "opening"}, {"lease", to_json(lease)}});
+}
+
+std::string funded_message(const exchange::Lease& lease, const eip712::Domain& domain,
+                           const ExchangeKeys& keys) {
   const eip712::Clearance clearance = exchange::clearance_of(lease);
   return json_text(
       json::object{{"type", "funded"},
                    {"lease", to_json(lease.id)},
                    {"clearance", to_json(clearance)},
-                   {"signature", to_json(eip712::sign(keys.domain(), clearance, keys.clearance))}});
+                   {"signature", to_json(eip712::sign(domain, clearance, keys.clearance))}});
 }
 
 std::string voucher_message(const eip712::Voucher& voucher, const Signature& signature) {
@@ -52,10 +57,11 @@ std::string stop_message(const LeaseId& lease, const std::string& reason) {
       json::object{{"type", "stop"}, {"lease", to_json(lease)}, {"reason", to_json(reason)}});
 }
 
-std::string closed_message(const exchange::Lease& lease, const ExchangeKeys& keys) {
+std::string closed_message(const exchange::Lease& lease, const eip712::Domain& domain,
+                           const ExchangeKeys& keys) {
   json::object out{{"type", "closed"}, {"lease", to_json(lease.id)}};
   if (lease.funded()) {
-    const SignedReceipt receipt = sign_receipt(lease, keys);
+    const SignedReceipt receipt = sign_receipt(lease, domain, keys);
     out["receipt"] = to_json(receipt.receipt);
     out["signature"] = to_json(receipt.signature);
   }

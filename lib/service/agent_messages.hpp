@@ -15,11 +15,14 @@ std::string welcome_message(const exchange::Exchange& exchange, const Address& p
                             const ExchangeKeys& keys,
                             const std::function<uint64_t(const LeaseId&)>& log_size);
 std::string match_message(const exchange::Lease& lease, UnixMs accept_by);
-std::string funded_message(const exchange::Lease& lease, const ExchangeKeys& keys);
+std::string opening_message(const LeaseId& lease);
+std::string funded_message(const exchange::Lease& lease, const eip712::Domain& domain,
+                           const ExchangeKeys& keys);
 std::string voucher_message(const eip712::Voucher& voucher, const Signature& signature);
 std::string stop_message(const LeaseId& lease, const std::string& reason);
 /// With the receipt, unless the lease never opened.
-std::string closed_message(const exchange::Lease& lease, const ExchangeKeys& keys);
+std::string closed_message(const exchange::Lease& lease, const eip712::Domain& domain,
+                           const ExchangeKeys& keys);
 /// Why policy kept a bid from the provider's ask.
 std::string policy_message(const exchange::PolicySpoke& spoke);
 std::string log_ok_message(const LeaseId& lease, uint64_t size);

@@ -33,7 +33,13 @@ const std::vector<std::string_view> kKeys = {"listen",
                                              "verify_threads",
                                              "rules",
                                              "development_issuer",
-                                             "status_lists"};
+                                             "status_lists",
+                                             "settlement",
+                                             "chain"};
+
+const std::vector<std::string_view> kChainKeys = {"node", "chain_id", "contract", "depth",
+                                                  "from_block"};
+constexpr uint64_t kMostDepth = 1000;
 
 /// The number under `key`, put through `set` if it is there.
 template <class Set>
@@ -83,6 +89,44 @@ Result<void> read_sizes(const YamlMap& map, ExchangeConfig& config) {
   MIZAN_CHECK(number(map, "max_connections_per_address", 1, kMost,
                      [&](uint64_t n) { config.server.max_connections_per_address = n; }));
   return number(map, "verify_threads", 1, 256, [&](uint64_t n) { config.verify_threads = n; });
+}
+
+Result<ChainConfig> read_chain(const YAML::Node& node) {
+  MIZAN_TRY(map, YamlMap::open(node, "chain"));
+  MIZAN_CHECK(map.check_keys(kChainKeys, {}));
+  ChainConfig chain;
+  for (const char* key : {"node", "chain_id", "contract"})
+    if (!map.has(key)) return fault_at(map.field(key), node, "is missing");
+  MIZAN_TRY(url, map.text("node"));
+  chain.node = *url;
+  MIZAN_TRY(contract, map.text("contract"));
+  auto address = parse_address(*contract);
+  if (!address) return fault_at("chain.contract", map.at("contract"), address.error().message);
+  chain.contract = *address;
+  MIZAN_CHECK(
+      number(map, "chain_id", 1, ~uint64_t{0} >> 1, [&](uint64_t n) { chain.chain_id = n; }));
+  MIZAN_CHECK(number(map, "depth", 0, kMostDepth, [&](uint64_t n) { chain.depth = n; }));
+  MIZAN_CHECK(
+      number(map, "from_block", 0, ~uint64_t{0} >> 1, [&](uint64_t n) { chain.from_block = n; }));
+  return chain;
+}
+
+/// `settlement: evm` and `chain`, or neither.
+Result<void> read_settlement(const YamlMap& map, const YAML::Node& document,
+                             ExchangeConfig& config) {
+  MIZAN_TRY(kind, map.text("settlement"));
+  if (kind && *kind != "credits" && *kind != "evm")
+    return fault_at("settlement", map.at("settlement"), "must be credits or evm");
+  const bool evm = kind == "evm";
+  if (!evm && map.has("chain"))
+    return fault_at("chain", map.at("chain"), "is for \"settlement: evm\"");
+  if (!evm) return {};
+  if (!map.has("chain"))
+    return fault_at("chain", document,
+                    "is missing; \"settlement: evm\" needs node, chain_id and contract in it");
+  MIZAN_TRY(chain, read_chain(map.at("chain")));
+  config.service.chain = chain;
+  return {};
 }
 
 }  // namespace
@@ -158,6 +202,7 @@ Result<ExchangeConfig> parse_exchange_config(std::string_view text,
   MIZAN_TRY(lists, map.text("status_lists"));
   if (lists) config.service.status_lists = path(*lists);
   MIZAN_CHECK(read_sizes(map, config));
+  MIZAN_CHECK(read_settlement(map, document, config));
   return config;
 }
 

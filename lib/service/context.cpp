@@ -4,6 +4,14 @@
 
 namespace mizan::service {
 
+eip712::Domain domain_for(const exchange::Exchange& exchange, const ServiceConfig& config,
+                          const ExchangeKeys& keys) {
+  if (exchange.config()) return exchange::domain_of(*exchange.config());
+  if (config.settlement)
+    return eip712::Domain::evm(config.settlement->chain_id, config.settlement->contract);
+  return eip712::Domain::credits(keys.exchange_id());
+}
+
 Result<void> Context::verify(const exchange::Command& command) const {
   // Recovering a signer takes 100 us: only what needs the lease's record holds the lock so long.
   const bool needs_state = std::holds_alternative<exchange::Close>(command) ||

@@ -11,10 +11,20 @@
 #include "service/rate_limit.hpp"
 #include "service/rule_store.hpp"
 #include "service/sequencer.hpp"
+#include "settlement/node.hpp"
 
 #include <atomic>
 
 namespace mizan::service {
+
+/// The contract by which an exchange of kind evm settles, and the node that it asks.
+struct ChainConfig {
+  std::string node{};  ///< URL of its JSON-RPC, which may hold a secret
+  uint64_t chain_id = 0;
+  Address contract{};
+  uint64_t depth = 2;       ///< blocks on top of one until it counts
+  uint64_t from_block = 0;  ///< the contract is not older
+};
 
 /// What an operator sets. All of Genesis is fixed by the first start of a state folder.
 struct ServiceConfig {
@@ -23,6 +33,9 @@ struct ServiceConfig {
   uint32_t voucher_interval_s = 10;
   uint32_t readiness_s = 60;
   exchange::Limits limits{};
+  std::optional<ChainConfig> chain{};  ///< none: credits
+  /// What the contract says, for a new exchange of kind evm (ChainHouse::learn).
+  std::optional<exchange::ChainSettlement> settlement{};
   /// That a new exchange begins with; null for the empty rule set.
   std::shared_ptr<const policy::RuleSet> rules{};
   /// Issuers (URI -> JWK as canonical JSON) that a new exchange begins with, for a demonstration:
@@ -41,6 +54,34 @@ struct ServiceConfig {
   size_t max_watchers = 1000;  ///< of offers
 };
 
+/// What an exchange of kind evm stands on besides.
+struct ChainParts {
+  settlement::Node& node;  ///< of the chain desk alone
+  journal::Journal& outbox;
+  const SecretKey& gas;
+};
+
+/// How the chain fares, for readers. Safe from many threads.
+class ChainBoard {
+ public:
+  struct Health {
+    uint64_t block = 0;     ///< up to which everything was seen
+    std::string trouble{};  ///< why it does not go on; "" if it does
+  };
+  Health get() const {
+    const std::lock_guard lock(mutex_);
+    return health_;
+  }
+  void set(Health health) {
+    const std::lock_guard lock(mutex_);
+    health_ = std::move(health);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Health health_;
+};
+
 /// What the service stands on; all of it outlives the service.
 struct ServiceParts {
   const Clock& clock;
@@ -48,14 +89,20 @@ struct ServiceParts {
   journal::Journal& journal;
   const ExchangeKeys& keys;
   const Log& log;
+  const ChainParts* chain =
+      nullptr;  ///< without it, an exchange of kind evm sends and sees nothing
 };
+
+/// In which an exchange signs: of the state's kind, or of what is to become its Genesis.
+eip712::Domain domain_for(const exchange::Exchange& exchange, const ServiceConfig& config,
+                          const ExchangeKeys& keys);
 
 struct Context {
   Context(ServiceConfig config_, ServiceParts parts_, exchange::Exchange recovered,
           std::unique_ptr<ArtifactStore> artifacts_, std::unique_ptr<RuleStore> rules_)
       : config(std::move(config_)),
         parts(parts_),
-        domain(parts.keys.domain()),
+        domain(domain_for(recovered, config, parts.keys)),
         state(std::move(recovered)),
         time(parts.clock, state.unlocked().now()),
         sequencer(parts.journal, state, time, parts.clock, parts.log, config.sequencer),
@@ -85,6 +132,7 @@ struct Context {
   RateLimit no_matches;
   RateLimit proofs;
 
+  ChainBoard chain;
   std::atomic<uint64_t> requests = 0;
   std::atomic<uint64_t> refusals = 0;
   std::atomic<uint64_t> agents = 0;   ///< connected

@@ -16,4 +16,22 @@ void Driver::run() {
     if (!service_.step()) service_.sequencer().wait(service_.idle_for(kMostIdle));
 }
 
+ChainDriver::ChainDriver(Service& service) : service_(service) {
+  if (service.chain() != nullptr) thread_ = std::thread([this] { run(); });
+}
+
+ChainDriver::~ChainDriver() {
+  stopping_ = true;
+  if (!thread_.joinable()) return;
+  service_.chain()->wake();
+  thread_.join();
+}
+
+void ChainDriver::run() {
+  constexpr std::chrono::milliseconds kPause{250};
+  ChainDesk& desk = *service_.chain();
+  while (!stopping_ && !service_.sequencer().failed())
+    if (!desk.step()) desk.wait(kPause);
+}
+
 }  // namespace mizan::service

@@ -26,4 +26,21 @@ class Driver {
   std::thread thread_;
 };
 
+/// Steps the chain desk of a service of kind evm on a thread of its own; of another it does
+/// nothing.
+class ChainDriver {
+ public:
+  explicit ChainDriver(Service& service);
+  ~ChainDriver();
+  ChainDriver(const ChainDriver&) = delete;
+  ChainDriver& operator=(const ChainDriver&) = delete;
+
+ private:
+  void run();
+
+  Service& service_;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
 }  // namespace mizan::service

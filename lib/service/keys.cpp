@@ -102,4 +102,18 @@ Result<ExchangeKeys> open_keys(const fs::path& state, const fs::path& passphrase
   return ExchangeKeys{std::move(keys[0]), std::move(keys[1]), std::move(keys[2])};
 }
 
+Result<SecretKey> open_gas_key(const fs::path& state, const fs::path& passphrase_file,
+                               const ScryptCost& cost) {
+  const fs::path file = state / "keys" / "gas.json";
+  MIZAN_TRY(passphrase, read_passphrase(state / "keys", passphrase_file, false));
+  std::error_code error;
+  Result<void> saved;
+  if (!fs::exists(file, error))
+    saved = keystore_save(file.string(), SecretKey::generate(), passphrase, cost);
+  auto key = saved ? keystore_load(file.string(), passphrase)
+                   : Result<SecretKey>(fail(std::move(saved).error()));
+  wipe(passphrase);
+  return key;
+}
+
 }  // namespace mizan::service

@@ -4,6 +4,7 @@
 #include "crypto/address.hpp"
 #include "crypto/private_file.hpp"
 #include "journal/rocksdb_journal.hpp"
+#include "service/chain_house.hpp"
 #include "service/driver.hpp"
 
 #include <boost/json/object.hpp>
@@ -61,14 +62,18 @@ class EndSignals {
     const uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof one);
   }
-  void wait() const {
+  /// False if it took longer than `most_ms`; -1: for as long as it takes.
+  bool wait(int most_ms = -1) const {
     std::array<pollfd, 2> sources{{{signals_, POLLIN, 0}, {event_, POLLIN, 0}}};
-    while (::poll(sources.data(), sources.size(), -1) < 0 && errno == EINTR) {
+    int ready = 0;
+    while ((ready = ::poll(sources.data(), sources.size(), most_ms)) < 0 && errno == EINTR) {
     }
+    if (ready == 0) return false;
     signalfd_siginfo info{};
     if ((sources[0].revents & POLLIN) != 0) {
       [[maybe_unused]] const ssize_t taken = ::read(signals_, &info, sizeof info);
     }
+    return true;
   }
 
  private:
@@ -97,7 +102,45 @@ Result<void> write_last_state(const fs::path& state, const exchange::Exchange& e
                             as_bytes(json_text(value) + "\n"));
 }
 
+/// A passphrase that Mizan makes is 32 random bytes: nobody guesses it, however little a guess
+/// costs, and the start need not take seconds.
+ScryptCost key_cost(const ExchangeConfig& config) {
+  return config.passphrase_file.empty() ? ScryptCost{.n = 4096} : ScryptCost{};
+}
+
+/// Before its first command an exchange waits for its chain; later it does without, for a while.
+Result<void> meet_chain(ChainHouse& chain, const ExchangeKeys& keys, bool is_new,
+                        const EndSignals& end, const Log& log, ServiceConfig& config) {
+  constexpr int kPauseMs = 500;
+  for (bool told = false;; told = true) {
+    auto learned = chain.learn(keys, config.operator_);
+    if (learned) {
+      if (is_new) config.settlement = *learned;
+      return {};
+    }
+    const Error& error = learned.error();
+    // A guardian that revoked the key may not keep leases from being closed.
+    const bool later =
+        !is_new && (error.code == ErrorCode::unavailable || error.code == ErrorCode::conflict);
+    if (!told || later) log.warn("chain_waits", {{"doing", "start"}, {"why", error.message}});
+    if (later) return {};
+    if (error.code != ErrorCode::unavailable || error.details.contains("chain_id"))
+      return fail(std::move(learned).error());
+    if (end.wait(kPauseMs))
+      return fail(ErrorCode::unavailable, "stopped before the chain answered: " + error.message);
+  }
+}
+
 }  // namespace
+
+Result<ExchangeAccounts> make_exchange_keys(const ExchangeConfig& config) {
+  const fs::path& state = config.service.state;
+  MIZAN_CHECK(make_state_folder(state));
+  MIZAN_TRY(keys, open_keys(state, config.passphrase_file, key_cost(config)));
+  MIZAN_TRY(gas, open_gas_key(state, config.passphrase_file, key_cost(config)));
+  return ExchangeAccounts{keys.exchange_id(), keys.identity.address(), keys.meter.address(),
+                          keys.clearance.address(), gas.address()};
+}
 
 Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
                           const std::function<void(const Ready&)>& on_ready) {
@@ -106,17 +149,25 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
   const fs::path& state = config.service.state;
   raise_descriptor_limit(log);
   MIZAN_CHECK(make_state_folder(state));
-  // A passphrase that Mizan makes is 32 random bytes: nobody guesses it, however little a guess
-  // costs, and the start need not take seconds.
-  const ScryptCost cost = config.passphrase_file.empty() ? ScryptCost{.n = 4096} : ScryptCost{};
-  MIZAN_TRY(keys, open_keys(state, config.passphrase_file, cost));
+  MIZAN_TRY(keys, open_keys(state, config.passphrase_file, key_cost(config)));
   MIZAN_TRY(journal, journal::open_rocksdb(
                          {.path = (state / "journal").string(), .genesis = keys.exchange_id()}));
+  ServiceConfig service_config = config.service;
+  std::unique_ptr<ChainHouse> chain;
+  if (config.service.chain) {
+    MIZAN_TRY(gas, open_gas_key(state, config.passphrase_file, key_cost(config)));
+    log.info("gas_account", {{"address", to_checksum(gas.address())},
+                             {"note", "pays for transactions, and needs the chain's coin"}});
+    MIZAN_TRY(house, ChainHouse::open(config.service, std::move(gas)));
+    chain = std::move(house);
+    MIZAN_CHECK(meet_chain(*chain, keys, journal->head().sequence == 0, end, log, service_config));
+  }
   const size_t threads = config.verify_threads != 0
                              ? config.verify_threads
                              : std::max(2U, std::thread::hardware_concurrency());
   ThreadPool pool(threads);
-  MIZAN_TRY(service, Service::open(config.service, {system_clock(), pool, *journal, keys, log}));
+  MIZAN_TRY(service, Service::open(service_config, {system_clock(), pool, *journal, keys, log,
+                                                    chain ? &chain->parts() : nullptr}));
   std::optional<Error> failure;
   service->sequencer().set_on_failure([&](const Error& error) {
     failure = error;
@@ -124,6 +175,7 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
   });
   {
     const Driver driver(*service);
+    const ChainDriver chain_driver(*service);
     auto server = net::Server::start(config.server, *service);
     if (!server) {
       pool.stop();

@@ -28,6 +28,9 @@ namespace mizan::service {
 ///     rules: [/usr/share/mizan/policy, own]   # folders; `none`: nothing is assessed
 ///     development_issuer: issuer.jwk          # for demonstrations: a JWK or its file
 ///     status_lists: /var/lib/mizan/status     # issuers' lists, kept fresh by the operator
+///     settlement: evm                         # or credits, which is what it is without it
+///     chain: {node: "http://127.0.0.1:8545", chain_id: 31337, contract: "0x...", depth: 2,
+///     from_block: 0}
 struct ExchangeConfig {
   ServiceConfig service{};  ///< with the state folder
   net::ServerOptions server{};
@@ -54,6 +57,17 @@ struct Ready {
   Hash32 id;
   Address identity;
 };
+
+/// The exchange's accounts, of which a contract names the clearance key.
+struct ExchangeAccounts {
+  Hash32 id;
+  Address identity;
+  Address meter;
+  Address clearance;
+  Address gas;  ///< pays for transactions on a chain, and needs its coin there
+};
+/// Makes the keys of a state folder, where there are none yet.
+Result<ExchangeAccounts> make_exchange_keys(const ExchangeConfig& config);
 
 /// Every .json file of the folders as one rule set: a rule can only add findings, so that a later
 /// folder makes it stricter. invalid_argument says what does not load, and where.

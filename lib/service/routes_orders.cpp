@@ -125,7 +125,10 @@ void Routes::post_bid(Call call) {
   if (stranger)
     return call.refuse(Error{
         ErrorCode::insufficient_funds,
-        "the account has no balance; the operator grants it",
+        context_.domain.is_credits()
+            ? "the account has no balance; the operator grants it"
+            : "the account has no balance: deposit into the contract (mizan account deposit); what "
+              "is deposited counts after some blocks",
         {}}.with("field", "bid.buyer"));
   submit(std::move(call),
          exchange::PlaceBid{std::move(body->message), std::move(body->text), body->signature},

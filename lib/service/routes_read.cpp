@@ -1,4 +1,5 @@
 // The calls that only read.
+#include "codec/domain_json.hpp"
 #include "codec/json_fields.hpp"
 #include "crypto/address.hpp"
 #include "service/files.hpp"
@@ -48,22 +49,27 @@ void answer(const Call& call, const Result<json::value>& value) {
 }  // namespace
 
 void Routes::get_exchange(Call call) {
-  const ExchangeKeys& keys = context_.parts.keys;
   const exchange::Genesis& config = *context_.state.unlocked().config();
   const Hash32 rule_set =
       context_.state.read([](const Exchange& core) { return core.policy().rule_set; });
-  call.respond(json_response(json::object{{"id", to_json(config.exchange_id)},
-                                          {"identity", to_json(config.identity)},
-                                          {"meter", to_json(config.meter)},
-                                          {"clearance", to_json(config.clearance)},
-                                          {"operator", to_json(config.operator_)},
-                                          {"domain", domain_json(keys.domain())},
-                                          {"feeBps", config.fee_bps},
-                                          {"voucherIntervalSeconds", config.voucher_interval_s},
-                                          {"readinessSeconds", config.readiness_s},
-                                          {"ruleSet", to_json(rule_set)},
-                                          {"settlement", "credits"},
-                                          {"timeMs", context_.time.now().ms}}));
+  json::object out{{"id", to_json(config.exchange_id)},
+                   {"identity", to_json(config.identity)},
+                   {"meter", to_json(config.meter)},
+                   {"clearance", to_json(config.clearance)},
+                   {"operator", to_json(config.operator_)},
+                   {"domain", domain_json(context_.domain)},
+                   {"feeBps", config.fee_bps},
+                   {"voucherIntervalSeconds", config.voucher_interval_s},
+                   {"readinessSeconds", config.readiness_s},
+                   {"ruleSet", to_json(rule_set)},
+                   {"settlement", config.chain ? "evm" : "credits"},
+                   {"timeMs", context_.time.now().ms}};
+  if (config.chain)
+    out["chain"] = json::object{{"token", to_json(config.chain->token)},
+                                {"decimals", config.chain->decimals},
+                                {"closeDelaySeconds", config.chain->close_delay_s},
+                                {"depth", config.chain->depth}};
+  call.respond(json_response(std::move(out)));
 }
 
 void Routes::get_openapi(Call call) {
@@ -78,8 +84,12 @@ void Routes::get_health(Call call) {
         {ErrorCode::unavailable, "the journal failed; the exchange is stopping", {}});
   const uint64_t sequence =
       context_.state.read([](const Exchange& core) { return core.last_sequence(); });
-  call.respond(json_response(
-      json::object{{"status", "ok"}, {"sequence", sequence}, {"timeMs", context_.time.now().ms}}));
+  json::object out{{"status", "ok"}, {"sequence", sequence}, {"timeMs", context_.time.now().ms}};
+  if (context_.parts.chain != nullptr) {
+    const ChainBoard::Health chain = context_.chain.get();
+    out["chain"] = json::object{{"block", chain.block}, {"trouble", text_json(chain.trouble)}};
+  }
+  call.respond(json_response(std::move(out)));
 }
 
 void Routes::get_metrics(Call call) {
@@ -202,7 +212,7 @@ void Routes::get_receipt(Call call) {
     return json::value(nullptr);
   });
   if (!found) return call.refuse(found.error());
-  auto bundle = receipt_bundle(*copy, context_.parts.keys);
+  auto bundle = receipt_bundle(*copy, context_.domain, context_.parts.keys);
   if (!bundle) return call.refuse(bundle.error());
   call.respond(json_response(*std::move(bundle)));
 }

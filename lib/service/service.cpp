@@ -12,6 +12,7 @@ using exchange::Exchange;
 
 namespace {
 
+constexpr uint64_t kDevelopmentChain = 31337;
 constexpr uint64_t kMeterMs = 500;
 constexpr uint64_t kWatchMs = 1000;
 constexpr uint64_t kExpireMs = 600'000;
@@ -39,11 +40,13 @@ exchange::Genesis genesis_of(const ServiceConfig& config, const ExchangeKeys& ke
   genesis.limits = config.limits;
   if (config.rules && !config.rules->is_empty()) genesis.rule_set = config.rules->hash();
   genesis.policy = development_options(config.development_issuers);
+  genesis.chain = config.settlement;
   return genesis;
 }
 
 /// What the journal began with is for good; another configuration would not be this exchange.
-Result<void> check_genesis(const exchange::Genesis& kept, const exchange::Genesis& wanted) {
+Result<void> check_genesis(const exchange::Genesis& kept, const exchange::Genesis& wanted,
+                           const std::optional<ChainConfig>& chain) {
   const auto differs = [](const std::string& field, const std::string& is) {
     return fail(Error{
         ErrorCode::conflict,
@@ -60,6 +63,14 @@ Result<void> check_genesis(const exchange::Genesis& kept, const exchange::Genesi
     return differs("voucher_interval", std::to_string(kept.voucher_interval_s) + " s");
   if (kept.readiness_s != wanted.readiness_s)
     return differs("readiness", std::to_string(kept.readiness_s) + " s");
+  if (kept.chain.has_value() != chain.has_value())
+    return differs("settlement", kept.chain ? "evm" : "credits");
+  if (chain && chain->chain_id != kept.chain->chain_id)
+    return differs("chain.chain_id", std::to_string(kept.chain->chain_id));
+  if (chain && chain->contract != kept.chain->contract)
+    return differs("chain.contract", to_checksum(kept.chain->contract));
+  if (chain && chain->depth != kept.chain->depth)
+    return differs("chain.depth", std::to_string(kept.chain->depth));
   return {};
 }
 
@@ -83,6 +94,7 @@ struct Service::Impl {
   void observe(const exchange::Outcome& outcome, const Exchange& exchange) {
     for (const exchange::Event& event : outcome.events) {
       agents.tell(event, exchange);
+      if (desk) desk->tell(event);
       log_policy(event);
       if (const auto* approved = std::get_if<exchange::Approved>(&event))
         streams.renamed(approved->held, approved->lease);
@@ -104,6 +116,7 @@ struct Service::Impl {
   AgentHub agents{context, streams};
   Routes routes{context, agents, streams, watch};
   Meter meter{context};
+  std::unique_ptr<ChainDesk> desk;  ///< of kind evm alone
   MonotonicMs metered{};
   MonotonicMs watched{};
   MonotonicMs expired{};
@@ -117,6 +130,9 @@ Sequencer& Service::sequencer() {
 }
 const SharedExchange& Service::state() const {
   return impl_->context.state;
+}
+ChainDesk* Service::chain() {
+  return impl_->desk.get();
 }
 Context& Service::context() {
   return impl_->context;
@@ -155,7 +171,10 @@ Result<void> Service::Impl::begin() {
       refused = applied->outcome.answer.error();
   };
   if (kept)
-    MIZAN_CHECK(check_genesis(*kept, genesis));
+    MIZAN_CHECK(check_genesis(*kept, genesis, context.config.chain));
+  else if (context.config.chain && !context.config.settlement)
+    return fail(ErrorCode::internal,
+                "a new exchange on a chain has to learn of its contract first");
   else
     context.sequencer.submit(genesis, std::nullopt, note);
   context.sequencer.submit(exchange::Resume{}, std::nullopt, note);
@@ -163,6 +182,10 @@ Result<void> Service::Impl::begin() {
   }
   if (refused) return fail(*std::move(refused));
   MIZAN_CHECK(check_policy());
+  if (context.parts.chain != nullptr && context.state.unlocked().config()->chain) {
+    MIZAN_TRY(opened, ChainDesk::open(context));
+    desk = std::move(opened);
+  }
   meter.finalize_closing(context.state.unlocked());
   while (context.sequencer.step()) {
   }
@@ -186,6 +209,13 @@ Result<void> Service::Impl::check_policy() const {
     log.warn("development_issuer_not_in_force",
              {{"note", "only a new state folder begins with it"}});
   }
+  if (core.rules().is_empty() && core.config()->chain &&
+      core.config()->chain->chain_id != kDevelopmentChain)
+    return fail(Error{
+        ErrorCode::conflict,
+        "an exchange that settles on a chain assesses every deal: start it with rules (only a "
+        "development chain, id 31337, does without)",
+        {}}.with("field", "rules"));
   if (core.rules().is_empty())
     log.warn("no_rules",
              {{"ruleSet", in_force},

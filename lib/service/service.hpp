@@ -3,6 +3,7 @@
 #pragma once
 
 #include "net/server.hpp"
+#include "service/chain_desk.hpp"
 #include "service/context.hpp"
 
 #include <memory>
@@ -34,6 +35,8 @@ class Service final : public net::Handler {
   Sequencer& sequencer();
   const SharedExchange& state() const;
   Context& context();
+  /// What follows the chain, which another thread steps (ChainDriver); null without one.
+  ChainDesk* chain();
 
  private:
   struct Impl;

@@ -1,5 +1,6 @@
 #include "service/wire.hpp"
 
+#include "codec/domain_json.hpp"
 #include "codec/json_fields.hpp"
 #include "exchange/receipt.hpp"
 
@@ -141,10 +142,6 @@ json::object verdict_json(const exchange::Verdict& verdict) {
           {"note", text_json(verdict.note)}};
 }
 
-json::object domain_json(const eip712::Domain& domain) {
-  return {{"name", "Mizan"}, {"version", "1"}, {"salt", to_json(domain.salt().value_or(Hash32{}))}};
-}
-
 void add_acknowledgement(json::object& answer, uint64_t sequence, const Sealed& sealed) {
   answer["sequence"] = sequence;
   answer["acknowledgement"] = to_json(sealed.acknowledgement);
@@ -172,21 +169,22 @@ net::Response refusal(const Error& error, const std::vector<market::Reason>& rea
   return response;
 }
 
-SignedReceipt sign_receipt(const exchange::Lease& lease, const ExchangeKeys& keys) {
+SignedReceipt sign_receipt(const exchange::Lease& lease, const eip712::Domain& domain,
+                           const ExchangeKeys& keys) {
   SignedReceipt out;
   out.receipt = exchange::receipt_of(lease);
-  out.signature = eip712::sign(keys.domain(), out.receipt, keys.identity);
+  out.signature = eip712::sign(domain, out.receipt, keys.identity);
   return out;
 }
 
-Result<json::object> receipt_bundle(const exchange::Lease& lease, const ExchangeKeys& keys) {
+Result<json::object> receipt_bundle(const exchange::Lease& lease, const eip712::Domain& domain,
+                                    const ExchangeKeys& keys) {
   if (!lease.over())
     return fail(ErrorCode::conflict, "the lease is not over; its receipt comes with its end");
   if (!lease.funded())
     return fail(ErrorCode::not_found, "the lease never opened, so nothing was paid");
-  const eip712::Domain domain = keys.domain();
   const eip712::Clearance clearance = exchange::clearance_of(lease);
-  const SignedReceipt receipt = sign_receipt(lease, keys);
+  const SignedReceipt receipt = sign_receipt(lease, domain, keys);
   json::object out;
   out["format"] = "mizan-receipt-1";
   out["exchange"] = {{"id", id_json(keys.exchange_id())},

@@ -22,7 +22,6 @@ json::object account_json(const Address& address, const exchange::Exchange& core
 /// {ask, held, rule, head, outcome, sentence, missing}: for both sides.
 json::object spoken_json(const exchange::PolicySpoke& spoke);
 json::object verdict_json(const exchange::Verdict& verdict);
-json::object domain_json(const eip712::Domain& domain);
 
 /// `sequence`, `acknowledgement`, `acknowledgementSignature`: in every answer to a command.
 void add_acknowledgement(json::object& answer, uint64_t sequence, const Sealed& sealed);
@@ -36,9 +35,11 @@ struct SignedReceipt {
   eip712::Receipt receipt;
   Signature signature;
 };
-SignedReceipt sign_receipt(const exchange::Lease& lease, const ExchangeKeys& keys);
+SignedReceipt sign_receipt(const exchange::Lease& lease, const eip712::Domain& domain,
+                           const ExchangeKeys& keys);
 /// The bundle that can be checked offline. `conflict` until a funded lease is over; not_found for
 /// one that never opened.
-Result<json::object> receipt_bundle(const exchange::Lease& lease, const ExchangeKeys& keys);
+Result<json::object> receipt_bundle(const exchange::Lease& lease, const eip712::Domain& domain,
+                                    const ExchangeKeys& keys);
 
 }  // namespace mizan::service

@@ -76,7 +76,7 @@ Result<Seen> Follower::read(const Place& last, uint64_t to) {
   if (single && end->parent != last.hash) return contradiction();
   MIZAN_TRY(logs,
             single ? node_.logs_in(contract_, *end) : node_.logs(contract_, last.number + 1, to));
-  Seen seen{{to, end->hash}, {}};
+  Seen seen{{to, end->hash, end->time}, {}};
   std::map<uint64_t, Block> blocks{{to, *end}};
   for (const Log& log : logs) {
     if (!blocks.contains(log.block)) {

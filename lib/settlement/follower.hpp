@@ -8,13 +8,7 @@
 
 namespace mizan::settlement {
 
-/// A block up to which everything was seen.
-struct Place {
-  uint64_t number = 0;
-  Hash32 hash;
-  friend bool operator==(const Place&, const Place&) = default;
-  MIZAN_FIELDS(number, hash)
-};
+using ledger::Place;
 
 struct SeenEvent {
   uint64_t block = 0;

@@ -137,7 +137,8 @@ Result<Block> Node::head() {
   const auto served = read_quantity(id);
   if (served != u128{chain_id_})
     return fail(lie("serves chain " + mizan::to_string(served.value_or(0)) + " and not " +
-                    std::to_string(chain_id_) + ": nothing is done until it does"));
+                    std::to_string(chain_id_) + ": nothing is done until it does")
+                    .with("chain_id", mizan::to_string(served.value_or(0))));
   MIZAN_TRY(block, get_block("latest"));
   if (!block) return fail(lie("has no latest block"));
   return *block;

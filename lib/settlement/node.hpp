@@ -36,7 +36,8 @@ class Node {
   std::string where() const { return rpc_.where(); }
 
   /// The latest block of the chain that this node is meant to serve: the chain id is asked for with
-  /// it, each time, since a proxy may turn to another node at any moment.
+  /// it, each time, since a proxy may turn to another node at any moment; the error about another
+  /// one has details["chain_id"].
   Result<Block> head();
   /// Nothing if the node has no such block.
   Result<std::optional<Block>> block(uint64_t number);

@@ -168,7 +168,7 @@ class Driven {
   const SecretKey operator_ = key_of("operator");
   const SecretKey provider_ = key_of("provider");
   const SecretKey buyer_ = key_of("buyer");
-  const eip712::Domain domain_ = keys_.domain();
+  const eip712::Domain domain_ = eip712::Domain::credits(keys_.exchange_id());
   std::unique_ptr<journal::Journal> journal_ = journal::make_memory_journal(keys_.exchange_id());
   std::unique_ptr<service::Service> service_;
   std::vector<std::shared_ptr<net::SocketHandler>> handlers_;

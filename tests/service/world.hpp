@@ -334,7 +334,7 @@ class World {
   const SecretKey operator_key = SecretKey::generate();
   const SecretKey provider = SecretKey::generate();
   const SecretKey buyer = SecretKey::generate();
-  const eip712::Domain domain = keys.domain();
+  const eip712::Domain domain = eip712::Domain::credits(keys.exchange_id());
   std::unique_ptr<journal::Journal> journal = journal::make_memory_journal(keys.exchange_id());
   std::unique_ptr<QueueExecutor> pool;
   std::unique_ptr<Service> service;

@@ -11,7 +11,7 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
       clock_(world.scheduler),
       keys_{world.key("identity"), world.key("meter"), world.key("clearance")},
       operator_key_(world.key("operator")),
-      domain_(keys_.domain()),
+      domain_(eip712::Domain::credits(keys_.exchange_id())),
       log_(clock_,
            [this](const std::string& line) {
              if (world_.talks) world_.say("exchange", line);

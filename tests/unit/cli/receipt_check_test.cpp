@@ -20,7 +20,7 @@ struct Parties {
 
 // Signs everything again, as a forger who holds every key but wants one wrong number could.
 void sign(ReceiptBundle& b, const Parties& p) {
-  const auto domain = eip712::Domain::credits(b.exchange_id);
+  const eip712::Domain& domain = b.domain;
   const LeaseId lease = eip712::digest(domain, b.terms);
   b.clearance.lease = b.receipt.lease = b.voucher->lease = b.close->lease = lease;
   b.bid_signature = eip712::sign(domain, b.bid, p.buyer);
@@ -37,6 +37,7 @@ ReceiptBundle honest(const Parties& p) {
   b.meter = p.meter.address();
   b.clearance_signer = p.clearance.address();
   b.exchange_id = exchange_id_of(b.identity);
+  b.domain = eip712::Domain::credits(b.exchange_id);
   b.bid = {.buyer = p.buyer.address(),
            .meter = b.meter,
            .max_rate = 120,
@@ -112,6 +113,24 @@ TEST(ReceiptCheck, the_split_is_that_of_the_terms) {
   bundle.payees[0].bps = 2501;
   bundle.payees[1].bps = 7499;
   EXPECT_EQ(wrong_rules(bundle), "the payees are those of the terms; ");
+}
+
+TEST(ReceiptCheck, on_a_chain_amounts_are_whole_units_of_the_token) {
+  const Parties parties;
+  ReceiptBundle b = honest(parties);
+  b.domain = eip712::Domain::evm(31337, parties.meter.address());
+  b.receipt.charged = b.receipt.paid = 26'000;
+  b.receipt.fee = 0;
+  b.receipt.refunded = 454'000;
+  sign(b, parties);
+  EXPECT_EQ(wrong_rules(b), "");
+  b.domain = eip712::Domain::evm(1, parties.meter.address());
+  EXPECT_NE(wrong_rules(b), "") << "signed for another chain";
+  b.domain = eip712::Domain::evm(31337, parties.meter.address());
+  b.receipt.charged = b.receipt.paid = 25'000;
+  b.receipt.refunded = 455'000;
+  sign(b, parties);
+  EXPECT_NE(wrong_rules(b), "") << "a unit less than the voucher";
 }
 
 TEST(ReceiptCheck, numbers_that_do_not_fit_are_found_though_they_are_signed) {

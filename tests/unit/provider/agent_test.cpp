@@ -52,6 +52,30 @@ struct Running {
   FakeLease& lease() { return world.leases.at(id); }
 };
 
+TEST(Agent, WaitsWhileAChainOpensTheLease) {
+  const auto on_a_chain = [](World& world) {
+    world.facts.chain = eip712::Domain::evm(31337, world.meter.address());
+    world.opening_ms = 200'000;
+  };
+  Running r({}, on_a_chain);
+  ASSERT_TRUE(r.world.run_until([&] { return over(r.world, r.id); }));
+  expect_done(r.world, r.id);
+
+  // A stop before the chain has opened it: it begins, and ends at once.
+  World world({.runs_ms = 500'000});
+  on_a_chain(world);
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  world.run_for(100'000);
+  EXPECT_EQ(world.leases.at(id).state, "opening");
+  world.stop(id);
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
+  EXPECT_EQ(world.leases.at(id).status.reason, "buyer_stopped");
+  EXPECT_EQ(world.leases.at(id).vouchered, 0U);
+}
+
 TEST(Agent, StopsAtTheBuyersWord) {
   Running r({.runs_ms = 500'000});
   r.world.run_for(5'000);

@@ -70,6 +70,7 @@ class World final : public Clock, public Backend, public Link {
   uint64_t lease_seconds = 3'600;
   uint64_t grace = 30;
   uint64_t clearance_seconds = 60;
+  uint64_t opening_ms = 0;  ///< that a chain takes to open a lease
   AgentConfig config;
   std::unique_ptr<Agent> agent;
   std::vector<Notice> notices;

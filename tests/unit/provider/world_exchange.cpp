@@ -147,10 +147,17 @@ void World::heard(const std::string& text) {
     if (lease.over()) return refuse(message, ErrorCode::conflict, "the match was undone");
     reply(message);
     if (lease.state != "matched") return;
-    lease.state = "funded";
-    lease.funded_at = lease.heard_at = time_ms;
-    ++lease.funded;
-    return send_funded(id);
+    const auto open = [this, id] {
+      FakeLease& opened = leases.at(id);
+      opened.state = "funded";
+      opened.funded_at = opened.heard_at = time_ms;
+      ++opened.funded;
+      send_funded(id);
+    };
+    if (opening_ms == 0) return open();
+    lease.state = "opening";
+    tell({{"type", "opening"}, {"lease", to_json(id)}});
+    return after(opening_ms, open);
   }
   ASSERT_EQ(type, "reject");
   ++rejects;
@@ -238,7 +245,7 @@ void World::watch_leases() {
     return;
   }
   for (auto& [id, lease] : leases) {
-    if (lease.over() || lease.state == "matched") {
+    if (lease.over() || lease.state == "matched" || lease.state == "opening") {
       if (lease.state == "matched" && time_ms > lease.heard_at + 10'000)
         end_lease(id, "failed", "not_accepted");
       continue;

@@ -204,6 +204,22 @@ TEST(Config, NamesTheKeyAtFault) {
   refused("listen: 1.2.3.4:70000\n", "listen");
   refused("voucher_interval: 0s\n", "voucher_interval");
   refused("prune: perhaps\n", "prune");
+  refused("settlement: gold\n", "settlement");
+  refused("settlement: evm\n", "chain");
+  const std::string contract = "0x00000000000000000000000000000000000000cc";
+  refused("chain: {node: \"http://h:1\", chain_id: 1, contract: \"" + contract + "\"}\n", "chain");
+  refused("settlement: evm\nchain: {node: \"http://h:1\", chain_id: 1}\n", "chain.contract");
+  refused("settlement: evm\nchain: {node: n, chain_id: 1, contract: me}\n", "chain.contract");
+  refused("settlement: evm\nchain: {nod: 1}\n", "chain.nod");
+  const auto evm = parse_exchange_config(
+      good + "settlement: evm\nchain:\n  node: http://h:1\n  chain_id: 5\n  contract: \"" +
+          contract + "\"\n  depth: 3\n  from_block: 7\n",
+      "/");
+  ASSERT_TRUE(evm) << evm.error().message;
+  EXPECT_EQ(evm->service.chain->chain_id, 5U);
+  EXPECT_EQ(evm->service.chain->depth, 3U);
+  EXPECT_EQ(evm->service.chain->from_block, 7U);
+  EXPECT_EQ(evm->service.chain->contract.bytes[19], 0xcc);
   EXPECT_FALSE(parse_exchange_config("operator: x\n", "/"));
   EXPECT_FALSE(parse_exchange_config("{", "/"));
   EXPECT_FALSE(parse_exchange_config("", "/"));

@@ -32,14 +32,15 @@ class Running {
     const eip712::Grant made{buyer.address(), 1, nonce, system_clock().now().seconds() + 60};
     return json_text(
         json::object{{"grant", to_json(made)},
-                     {"signature", to_json(eip712::sign(keys.domain(), made, operator_key))}});
+                     {"signature", to_json(eip712::sign(domain, made, operator_key))}});
   }
   std::shared_ptr<const net::Signer> signer(const SecretKey& key) const {
-    return std::make_shared<net::Signer>(keys.domain(), key.clone());
+    return std::make_shared<net::Signer>(domain, key.clone());
   }
 
   const TemporaryFolder folder;
   const ExchangeKeys keys = generate_keys();
+  const eip712::Domain domain = eip712::Domain::credits(keys.exchange_id());
   const SecretKey operator_key = SecretKey::generate();
   const SecretKey buyer = SecretKey::generate();
   const Log log{system_clock(), nullptr};

@@ -1,0 +1,299 @@
+#include "service/chain_desk.hpp"
+
+#include "exchange/receipt.hpp"
+#include "settlement/escrow_calls.hpp"
+
+namespace mizan::service {
+namespace {
+
+namespace escrow = settlement::escrow;
+using exchange::Exchange;
+using exchange::Lease;
+using settlement::SendState;
+
+constexpr uint64_t kLongestPause = 64;  // blocks
+constexpr uint64_t kRefusedPauseMs = 30'000;
+
+std::string id_of(std::string_view what, const LeaseId& lease) {
+  return std::string(what) + ":" + hex(lease.view());
+}
+
+/// The lease that an entry of ours is about.
+std::optional<LeaseId> lease_of(const std::string& id) {
+  const size_t at = id.find(':');
+  if (at == std::string::npos) return {};
+  const auto lease = parse_fixed<LeaseId>(id.substr(at + 1, 64));
+  return lease ? std::optional(*lease) : std::nullopt;
+}
+
+std::vector<exchange::ChainFact> facts_of(const std::vector<settlement::SeenEvent>& events) {
+  std::vector<exchange::ChainFact> facts;
+  for (const settlement::SeenEvent& seen : events)
+    std::visit(
+        [&](auto event) {
+          using Event = decltype(event);
+          if constexpr (std::same_as<Event, exchange::chain::Opened>) event.time = seen.time;
+          if constexpr (std::is_constructible_v<exchange::ChainFact, Event>)
+            facts.emplace_back(std::move(event));
+        },
+        seen.event);
+  return facts;
+}
+
+settlement::CloseItem close_item(const Lease& lease) {
+  settlement::CloseItem item{.terms = lease.terms, .payees = lease.payees};
+  if (lease.vouchered != 0) {
+    item.cumulative = lease.vouchered;
+    item.voucher_signature = lease.voucher_signature;
+  }
+  item.min_paid = lease.close->min_paid;
+  item.close_signature = lease.close_signature;
+  return item;
+}
+
+}  // namespace
+
+ChainDesk::ChainDesk(Context& context, settlement::Outbox outbox)
+    : context_(context),
+      chain_(*context.state.unlocked().config()->chain),
+      outbox_(std::move(outbox)) {}
+
+Result<std::unique_ptr<ChainDesk>> ChainDesk::open(Context& context) {
+  const ChainParts& parts = *context.parts.chain;
+  settlement::OutboxOptions options;
+  options.depth = context.state.unlocked().config()->chain->depth;
+  MIZAN_TRY(outbox, settlement::Outbox::open(parts.outbox, parts.node, parts.gas, options));
+  return std::unique_ptr<ChainDesk>(new ChainDesk(context, std::move(outbox)));
+}
+
+void ChainDesk::tell(const exchange::Event& event) {
+  if (const auto* alarm = std::get_if<exchange::ChainAlarm>(&event))
+    context_.parts.log.error(
+        "chain_alarm", {{"lease", hex0x(alarm->lease.view())},
+                        {"note",
+                         "it opened on the contract, and this exchange never cleared it: have "
+                         "the guardian revoke the clearance key; nothing opens from now on"}});
+  if (std::holds_alternative<exchange::OpenWanted>(event) ||
+      std::holds_alternative<exchange::StopWanted>(event) ||
+      std::holds_alternative<exchange::CloseWanted>(event))
+    wake();
+}
+
+void ChainDesk::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_one();
+}
+
+void ChainDesk::wait(std::chrono::milliseconds most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, most, [this] { return woken_; });
+  woken_ = false;
+}
+
+bool ChainDesk::step() {
+  auto followed = follow();
+  const bool more = followed.value_or(false);
+  note("follow", followed ? Result<void>{} : Result<void>(fail(std::move(followed).error())));
+  note("bring", bring());
+  note("send", outbox_.step());
+  note("forget", forget_ended());
+  ChainBoard::Health health{seen_to_, {}};
+  for (const auto& [what, why] : troubles_)
+    if (health.trouble.empty()) health.trouble = why;
+  context_.chain.set(std::move(health));
+  return more;
+}
+
+/// Tells the log when something gets in the way, and when it is gone.
+void ChainDesk::note(const char* doing, const Result<void>& result) {
+  std::string& before = troubles_[doing];
+  const std::string now = result ? "" : result.error().message;
+  if (now == before) return;
+  if (now.empty())
+    context_.parts.log.info("chain_goes_on", {{"doing", doing}});
+  else
+    context_.parts.log.warn("chain_waits", {{"doing", doing}, {"why", now}});
+  before = now;
+}
+
+Result<bool> ChainDesk::follow() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (told_ == Told::waits) return false;
+    // What the exchange refused is read again from where it stands, but not at once.
+    if (told_ == Told::refused) {
+      follower_.reset();
+      if (context_.parts.clock.monotonic().ms < again_at_.ms)
+        return fail(ErrorCode::corrupted, "the exchange refuses what the chain tells: " + refusal_);
+    }
+    told_ = Told::nothing;
+  }
+  std::vector<ledger::Place> places;
+  context_.state.read([&](const Exchange& core) {
+    const ledger::Place last = core.chain()->last();
+    seen_to_ = last.number;
+    seen_time_ = last.time;
+    if (follower_) return;
+    places = core.chain()->places();
+    places.insert(places.begin(), core.chain()->base());
+  });
+  if (!follower_)
+    follower_.emplace(context_.parts.chain->node, chain_.contract, chain_.first,
+                      settlement::FollowerOptions{.depth = chain_.depth}, places);
+  MIZAN_TRY(changes, follower_->poll());
+  for (const settlement::Change& change : changes) submit(change);
+  return !changes.empty();
+}
+
+void ChainDesk::submit(const settlement::Change& change) {
+  {
+    const std::lock_guard lock(mutex_);
+    told_ = Told::waits;
+  }
+  exchange::Command command;
+  if (const auto* seen = std::get_if<settlement::Seen>(&change)) {
+    command = exchange::ChainSeen{seen->to, facts_of(seen->events)};
+  } else {
+    const auto& back = std::get<settlement::TakenBack>(change);
+    context_.parts.log.warn("chain_turned", {{"back_to", std::to_string(back.back_to.number)}});
+    command = exchange::ChainTakenBack{back.back_to};
+  }
+  context_.sequencer.submit(
+      std::move(command), std::nullopt, [this](const Result<Applied>& applied) {
+        const Error* error = nullptr;
+        if (!applied)
+          error = &applied.error();
+        else if (!applied->outcome.answer)
+          error = &applied->outcome.answer.error();
+        {
+          const std::lock_guard lock(mutex_);
+          told_ = error == nullptr ? Told::nothing : Told::refused;
+          if (error != nullptr) {
+            refusal_ = error->message;
+            again_at_ = MonotonicMs{context_.parts.clock.monotonic().ms + kRefusedPauseMs};
+          }
+        }
+        wake();
+      });
+}
+
+Result<void> ChainDesk::bring() {
+  std::vector<Lease> opening, settling, stopping;
+  context_.state.read([&](const Exchange& core) {
+    for (const Lease* lease : core.opening()) opening.push_back(*lease);
+    for (const Lease* lease : core.settling()) settling.push_back(*lease);
+    for (const Lease* lease : core.stopping()) stopping.push_back(*lease);
+  });
+  Result<void> result;
+  const auto keep = [&result](Result<void> one) {
+    if (result && !one) result = std::move(one);
+  };
+  for (const Lease& lease : opening) keep(bring_opening(lease));
+  for (const Lease& lease : stopping) keep(bring_stop(lease));
+  for (const Lease& lease : settling) keep(bring_end(lease));
+  return result;
+}
+
+Result<void> ChainDesk::bring_opening(const Lease& lease) {
+  const std::string id = id_of("open", lease.id) + ":" + std::to_string(lease.attempt);
+  const settlement::Entry* entry = outbox_.find(id);
+  if (entry != nullptr && entry->state == SendState::refused && !lease.funded() &&
+      not_opened_.insert(id).second) {
+    context_.parts.log.warn("not_opened",
+                            {{"lease", hex0x(lease.id.view())}, {"why", entry->reason}});
+    context_.sequencer.submit(exchange::NotOpened{lease.id, "not_opened"}, std::nullopt,
+                              [this](const Result<Applied>&) { wake(); });
+  }
+  // Only what never was in the world can be said not to open: all else that failed waits for the
+  // clearance's end, by the chain's own time.
+  if (entry != nullptr && entry->state != SendState::done) return {};
+  const eip712::Clearance clearance = exchange::clearance_of(lease);
+  const Signature signature =
+      eip712::sign(context_.domain, clearance, context_.parts.keys.clearance);
+  return want(id, escrow::open({lease.terms, lease.bid, lease.terms_signature, lease.bid_signature},
+                               clearance, signature));
+}
+
+/// The contract's clock stands as the exchange's does, whether or not the provider answers.
+Result<void> ChainDesk::bring_stop(const Lease& lease) {
+  const std::string id = id_of("stop", lease.id);
+  if (outbox_.find(id) != nullptr) return {};
+  return want(id,
+              escrow::request_close_for(lease.terms, *lease.request, lease.request_signature, 0));
+}
+
+Result<void> ChainDesk::bring_end(const Lease& lease) {
+  const std::string id = id_of("close", lease.id);
+  if (lease.close) {
+    MIZAN_CHECK(want(id, escrow::close(close_item(lease))));
+    if (!again_.contains(id)) return {};
+  }
+  // No provider's word, or the contract does not take it: the voucher still counts, and time ends
+  // it.
+  MIZAN_CHECK(bring_claim(lease));
+  const uint64_t end = lease.terms.start + lease.terms.seconds;
+  const uint64_t stop = lease.stopped_at.ms != 0 ? lease.stopped_at.seconds() : end;
+  if (seen_time_ <= std::min(stop, end) + chain_.close_delay_s) return {};
+  return want(id_of("finalize", lease.id), escrow::finalize_close(lease.terms));
+}
+
+Result<void> ChainDesk::bring_claim(const Lease& lease) {
+  if (lease.vouchered == 0) return {};
+  const std::string id = id_of("claim", lease.id);
+  const settlement::Entry* entry = outbox_.find(id);
+  if (entry != nullptr && entry->state == SendState::done) return {};
+  return want(id,
+              escrow::claim(lease.terms, lease.vouchered, lease.voucher_signature, lease.payees));
+}
+
+Result<void> ChainDesk::want(const std::string& id, const Bytes& data) {
+  const settlement::Call call{chain_.contract, 0, data};
+  const settlement::Entry* entry = outbox_.find(id);
+  if (entry == nullptr) return outbox_.submit(id, call);
+  if (!entry->ended()) return {};
+  if (entry->state == SendState::done) {
+    // The state has seen its block and not what it did: the chain turned behind it.
+    if (seen_to_ < entry->block + chain_.depth) return {};
+    MIZAN_CHECK(outbox_.forget(id));
+    return outbox_.submit(id, call);
+  }
+  Again& again = again_[id];
+  if (again.not_before == 0) {
+    context_.parts.log.warn("contract_refused", {{"call", id}, {"why", entry->reason}});
+    again.not_before =
+        seen_to_ + std::min(kLongestPause, uint64_t{1} << std::min<uint64_t>(again.times, 6));
+    ++again.times;
+  }
+  if (seen_to_ < again.not_before) return {};
+  again.not_before = 0;
+  MIZAN_CHECK(outbox_.forget(id));
+  return outbox_.submit(id, call);
+}
+
+Result<void> ChainDesk::forget_ended() {
+  std::vector<std::string> ended;
+  context_.state.read([&](const Exchange& core) {
+    std::set<LeaseId> wanted;
+    for (const Lease* lease : core.opening()) wanted.insert(lease->id);
+    for (const Lease* lease : core.settling()) wanted.insert(lease->id);
+    for (const settlement::Entry* entry : outbox_.entries()) {
+      const auto id = lease_of(entry->id);
+      if (!entry->ended() || !id || wanted.contains(*id)) continue;
+      const Lease* lease = core.find_lease(*id);
+      // A stop that was brought stays until its lease is over: it is not brought again.
+      const bool stop = entry->id.starts_with("stop:");
+      if (!stop || lease == nullptr || lease->over()) ended.push_back(entry->id);
+    }
+  });
+  for (const std::string& id : ended) {
+    again_.erase(id);
+    not_opened_.erase(id);
+    MIZAN_CHECK(outbox_.forget(id));
+  }
+  return {};
+}
+
+}  // namespace mizan::service

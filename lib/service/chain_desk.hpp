@@ -1,0 +1,69 @@
+// The chain desk: what the contract tells becomes commands, what the exchange wants, transactions.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "service/context.hpp"
+#include "settlement/follower.hpp"
+#include "settlement/outbox.hpp"
+
+#include <set>
+
+namespace mizan::service {
+
+/// Follows the contract, and brings to it what the state says is opening or settling: nothing is
+/// remembered but the outbox's journal, so that it may end at any moment. `step` is called by one
+/// thread, which waits for the node; `tell` by the sequencer's.
+class ChainDesk {
+ public:
+  /// conflict if the outbox belongs to another key or chain; whatever its journal says.
+  static Result<std::unique_ptr<ChainDesk>> open(Context& context);
+
+  /// An applied command's event.
+  void tell(const exchange::Event& event);
+  /// A round. True if there may be more to do at once.
+  bool step();
+  /// Until `wake`, a command's answer or an event, `most` at most.
+  void wait(std::chrono::milliseconds most);
+  void wake();
+
+ private:
+  /// How often an entry that failed was tried again, and before which block it is not.
+  struct Again {
+    uint64_t times = 0;
+    uint64_t not_before = 0;
+  };
+  enum class Told : uint8_t { nothing, waits, refused };
+
+  ChainDesk(Context& context, settlement::Outbox outbox);
+
+  Result<bool> follow();
+  void submit(const settlement::Change& change);
+  Result<void> bring();
+  Result<void> bring_opening(const exchange::Lease& lease);
+  Result<void> bring_stop(const exchange::Lease& lease);
+  Result<void> bring_end(const exchange::Lease& lease);
+  Result<void> bring_claim(const exchange::Lease& lease);
+  /// Submits it, again if it ended and is still wanted.
+  Result<void> want(const std::string& id, const Bytes& data);
+  Result<void> forget_ended();
+  void note(const char* doing, const Result<void>& result);
+
+  Context& context_;
+  const exchange::ChainSettlement chain_;
+  settlement::Outbox outbox_;
+  std::optional<settlement::Follower> follower_;
+  std::map<std::string, Again> again_;
+  std::set<std::string> not_opened_;             ///< that the exchange was told of
+  std::map<std::string, std::string> troubles_;  ///< what is in the way of what
+  uint64_t seen_to_ = 0;                         ///< the state's last block
+  uint64_t seen_time_ = 0;                       ///< and its time, in seconds
+
+  std::mutex mutex_;  ///< guards what is below
+  std::condition_variable changed_;
+  bool woken_ = true;
+  Told told_ = Told::nothing;
+  std::string refusal_;  ///< why, and until when it is not read again
+  MonotonicMs again_at_{};
+};
+
+}  // namespace mizan::service

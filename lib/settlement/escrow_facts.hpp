@@ -1,0 +1,28 @@
+// What a contract says of itself, and whether it is an escrow of Mizan's at all.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "settlement/node.hpp"
+
+namespace mizan::settlement {
+
+struct EscrowFacts {
+  Address token;
+  uint8_t decimals = 0;  ///< of the token, 6 to 18
+  Address fee_to;
+  Address guardian;
+  Address clearance;  ///< zero: revoked
+  uint64_t close_delay_s = 0;
+  bool paused = false;
+};
+
+/// Asks the contract at its latest block. not_found: nothing stands there; invalid_argument: it is
+/// no escrow of Mizan's on that very chain, which its domain separator tells, or its token has no
+/// decimals between 6 and 18; unavailable: the node.
+Result<EscrowFacts> ask_escrow(Node& node, const Address& contract);
+
+/// The answer of a view with one word.
+Result<u128> ask_number(Node& node, const Address& contract, const Bytes& view);
+Result<Address> ask_address(Node& node, const Address& contract, const Bytes& view);
+
+}  // namespace mizan::settlement

@@ -1,0 +1,151 @@
+"""The exchange settles on a chain: killed while leases open and close, its node killed, the chain
+turned under an open lease, and the demo. Both ledgers are equal in the end. Needs anvil, which
+contracts/tools/install.sh brings."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from evm_market import ANVIL, DEPTH, EvmMarket
+from harness import BINARY, REPOSITORY, counting_job, expected_lines, main, wait_until
+
+ZERO = "0x" + "0" * 64
+
+
+@unittest.skipUnless(ANVIL.exists(), f"{ANVIL} is not installed")
+class Evm(unittest.TestCase):
+    def finish(self, market, client, lines):
+        self.assertEqual(client.wait(), 7, client.said())
+        self.assertEqual(client.lines(), expected_lines(lines))
+
+    def newest(self, market):
+        return market.leases()[0]
+
+    def check_refusals(self, market):
+        """What a new exchange is told of a chain that is not its own."""
+        def refused(what, chain_id=31337, contract=market.contract, node=market.node_url, more=""):
+            config = market.folder / "other.yaml"
+            config.write_text(
+                f"listen: 127.0.0.1:0\nstate_dir: {market.folder}/other\noperator: "
+                f"\"{market.addresses['operator']}\"\nsettlement: evm\nchain: {{node: \"{node}\", "
+                f"chain_id: {chain_id}, contract: \"{contract}\"}}\n{more}")
+            done = market.run([BINARY, "exchange", "--config", config], check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(what, done.stderr)
+        refused("it takes clearances of")
+        refused("serves chain 31337 and not 5", chain_id=5)
+        refused("no contract at", contract=market.addresses["buyer"])
+
+    def test_exchange_and_node_killed(self):
+        with EvmMarket() as market:
+            self.check_refusals(market)
+            about = market.get("/v1/exchange")[1]
+            self.assertEqual(about["settlement"], "evm")
+            self.assertEqual(about["domain"], {"name": "Mizan", "version": "1", "chainId": 31337,
+                                               "verifyingContract": market.contract})
+            job = counting_job(market, "count", lines=5)
+            # Blocks stand still, so that the opening stays where it is while the exchange dies.
+            market.rpc("evm_setIntervalMining", 0)
+            client = market.start_run(job)
+            wait_until(lambda: market.lease_states() == ["opening"], "an opening")
+            market.exchange.kill()
+            market.start_exchange()
+            self.assertEqual(market.lease_states(), ["opening"])
+            market.begin_blocks()
+            wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
+            # The same with the end: the voucher is signed, the contract has not heard of it.
+            market.rpc("evm_setIntervalMining", 0)
+            wait_until(lambda: self.newest(market)["phase"] >= 4, "the job's end")
+            wait_until(lambda: int(market.rpc("eth_getTransactionCount", market.gas_account, "pending"), 16) == 2,
+                       "a close that waits for a block")
+            market.exchange.kill()
+            market.start_exchange()
+            self.assertNotIn(self.newest(market)["state"], ("settled", "failed"))
+            market.begin_blocks()
+            self.finish(market, client, 5)
+            receipt = market.json("buyer", "receipt", "--out", market.folder / "receipt.json")
+            self.assertEqual(receipt["exchange"]["domain"], about["domain"])
+            self.assertTrue(market.json("buyer", "receipt", "verify",
+                                        market.folder / "receipt.json")["valid"])
+
+            # The node goes away under a running lease, and comes back as it was.
+            client = market.start_run(counting_job(market, "away", lines=20))
+            wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
+            market.node.terminate()
+            wait_until(lambda: market.get("/v1/health")[1]["chain"]["trouble"], "the trouble is told")
+            market.start_node()
+            market.begin_blocks()
+            self.finish(market, client, 20)
+            self.assertEqual(market.get("/v1/health")[1]["chain"]["trouble"], "")
+            self.assertEqual(int(market.rpc("eth_getTransactionCount", market.gas_account, "latest"), 16), 4)
+            market.check_money(self)
+            market.check_chain(self)
+            market.check_replay(self)
+
+    def test_chain_turns_under_an_open_lease(self):
+        with EvmMarket() as market:
+            job = counting_job(market, "long", lines=30)
+            client = market.start_run(job)
+            wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
+            lease = self.newest(market)["lease"]
+            # All blocks since the lease opened are replaced by others, in which it did not open.
+            market.rpc("evm_setIntervalMining", 0)
+            market.rpc("anvil_reorg", market.blocks_since_opened(lease), [])
+            market.begin_blocks()
+            wait_until(lambda: market.opened_blocks(lease), "the lease opens again")
+            self.finish(market, client, 30)
+            self.assertIn("chain_turned", market.exchange.text())
+            self.assertEqual(self.newest(market)["lease"], lease)
+            self.assertEqual(self.newest(market)["state"], "settled")
+
+            # The buyer stops a job: its word goes to the contract too, and the lease is closed there.
+            client = market.start_run(counting_job(market, "stopped", lines=3000))
+            wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
+            market.mizan("buyer", "stop", "stopped")
+            client.wait()
+            self.assertEqual(self.newest(market)["reason"], "buyer_stopped")
+
+            # The provider is lost: the contract pays what was vouchered, and after its delay the rest
+            # comes back.
+            client = market.start_run("--grace", 10, counting_job(market, "lost", lines=3000))
+            wait_until(lambda: int(self.newest(market)["vouchered"]) > 0, "a voucher")
+            market.agent.kill()
+            wait_until(lambda: self.newest(market)["reason"] == "provider_lost", "the provider is lost")
+            market.rpc("evm_increaseTime", 100_000)
+            wait_until(lambda: self.newest(market)["state"] == "failed", "the end after the delay")
+            client.wait()
+            self.assertGreater(int(self.newest(market)["paid"]), 0)
+            market.start_agent(wait=False)
+            market.check_money(self)
+            market.check_chain(self)
+            market.check_replay(self)
+
+    def test_demo(self):
+        with tempfile.TemporaryDirectory(prefix="mizan-e2e-") as folder:
+            example = pathlib.Path(folder) / "train-lm"
+            shutil.copytree(REPOSITORY / "examples" / "train-lm", example)
+            text = (example / "job.yaml").read_text()
+            (example / "job.yaml").write_text(text.replace("train.py ", "train.py --steps 20 "))
+            summary = pathlib.Path(folder) / "summary.json"
+            done = subprocess.run([BINARY, "demo", "--settlement", "evm", "--summary", summary,
+                                   "--example", example], cwd=REPOSITORY, capture_output=True,
+                                  text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            found = json.loads(summary.read_text())
+            self.assertEqual(found["steps"], 20)
+            self.assertTrue(found["conserved"] and found["onchain_conserved"])
+            self.assertTrue(found["replay_hash_equal"])
+            self.assertEqual(found["charged_nano"], found["earned_nano"] + found["fee_nano"])
+            self.assertEqual(found["escrow_nano"], found["charged_nano"] + found["refunded_nano"])
+            self.assertGreater(found["open_gas"], 40_000)
+            self.assertGreater(found["close_gas"], 40_000)
+            self.assertLess(found["open_gas"] + found["close_gas"], 250_000)
+            self.assertEqual(found["tx_count"], 2)
+            self.assertRegex(done.stdout, re.compile("contract's are the exchange's"))
+
+
+if __name__ == "__main__":
+    main()
