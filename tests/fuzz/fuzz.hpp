@@ -37,7 +37,8 @@ class Choices {
   bool flag() { return (byte() & 1) != 0; }
   /// Up to `most` bytes, their count first.
   ByteView bytes(size_t most) {
-    const size_t size = std::min<size_t>(pick(std::min<size_t>(most, 65'535) + 1), left_.size());
+    const size_t wanted = pick(std::min<size_t>(most, 65'535) + 1);  // takes from what is left
+    const size_t size = std::min(wanted, left_.size());
     const ByteView out = left_.first(size);
     left_ = left_.subspan(size);
     return out;
