@@ -60,6 +60,11 @@ Result<void> DemoChain::begin_blocks() {
   return {};
 }
 
+Result<void> DemoChain::bury() {
+  MIZAN_CHECK(rpc_.call("anvil_mine", {"0x" + std::to_string(kDepth)}));
+  return {};
+}
+
 Result<void> DemoChain::give_ether(const Address& to) {
   constexpr const char* kTenEther = "0x8ac7230489e80000";
   MIZAN_CHECK(rpc_.call("anvil_setBalance", {hex0x(to.view()), kTenEther}));

@@ -28,6 +28,8 @@ class DemoChain {
   const std::string& url() const { return url_; }
   /// A block a second from now on, as on a chain whose time passes by itself.
   Result<void> begin_blocks();
+  /// Blocks at once, so that what is in the last one counts.
+  Result<void> bury();
   Result<void> give_ether(const Address& to);
   /// Of the lease, by the contract's events and the node's receipts; `sender` is the exchange's
   /// account for gas.

@@ -150,6 +150,7 @@ Result<void> DemoMarket::fund(const std::string& name, const std::string& usd) {
                 fs::copy_options::overwrite_existing, error);
   if (error) return fail(ErrorCode::io_error, "chain.json can't be copied: " + error.message());
   for (const char* what : {"mint", "deposit"}) MIZAN_CHECK(ask(name, {"account", what, usd}));
+  MIZAN_CHECK(chain_->bury());
   const uint64_t begun = system_clock().monotonic().ms;
   while (system_clock().monotonic().ms - begun < kStartPatienceMs) {
     MIZAN_TRY(account, ask(name, {"account"}));
@@ -214,11 +215,11 @@ Result<DemoMarket> DemoMarket::start(const Context& context, const DemoOptions& 
                     to_checksum(market.contract_)));
   MIZAN_CHECK(market.start_exchange());
   say(fmt::format("exchange at {}", market.url_));
-  if (options.evm) MIZAN_CHECK(market.chain_->begin_blocks());
   MIZAN_CHECK(market.ask("buyer", {"join", market.url_}));
   MIZAN_TRY(granted, parse_usd(options.grant_usd));
   market.granted_ = granted;
   MIZAN_CHECK(market.fund("buyer", options.grant_usd));
+  if (options.evm) MIZAN_CHECK(market.chain_->begin_blocks());
   say(fmt::format("buyer {} has {} {}", to_checksum(market.address("buyer")), format_usd(granted),
                   options.evm ? "in the contract" : "of credits"));
   MIZAN_CHECK(market.prove("buyer", {.name = "Amina Rahman"}));

@@ -100,6 +100,8 @@ std::string why_not(const std::string& reason) {
   if (reason == "policy_rejected") return "an officer rejected the deal";
   if (reason == "policy_undecided") return "no officer decided in time";
   if (reason == "policy_blocked") return "the rules forbid the deal by now";
+  if (reason == "not_opened")
+    return "the contract did not open the lease (is the money still in it?); order again";
   return reason;
 }
 

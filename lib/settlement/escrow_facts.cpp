@@ -35,7 +35,7 @@ Result<EscrowFacts> ask_escrow(Node& node, const Address& contract) {
     return fail(separator.error());
   const Hash32 expected = eip712::Domain::evm(node.chain_id(), contract).separator();
   if (!separator || !std::ranges::equal(*separator, expected.bytes))
-    return fail(ErrorCode::invalid_argument,
+    return fail(ErrorCode::not_found,
                 "what stands at " + to_checksum(contract) + " is no escrow of Mizan's");
   EscrowFacts facts;
   MIZAN_TRY(token_address, ask_address(node, contract, escrow::token()));

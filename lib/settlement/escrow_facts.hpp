@@ -16,8 +16,8 @@ struct EscrowFacts {
   bool paused = false;
 };
 
-/// Asks the contract at its latest block. not_found: nothing stands there; invalid_argument: it is
-/// no escrow of Mizan's on that very chain, which its domain separator tells, or its token has no
+/// Asks the contract at its latest block. not_found: nothing stands there, or no escrow of Mizan's
+/// for that very chain, which its domain separator tells; invalid_argument: its token has no
 /// decimals between 6 and 18; unavailable: the node.
 Result<EscrowFacts> ask_escrow(Node& node, const Address& contract);
 

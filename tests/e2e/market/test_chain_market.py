@@ -72,18 +72,40 @@ class Evm(unittest.TestCase):
                                         market.folder / "receipt.json")["valid"])
 
             # The node goes away under a running lease, and comes back as it was.
-            client = market.start_run(counting_job(market, "away", lines=20))
+            client = market.start_run(counting_job(market, "away", lines=10))
             wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
             market.node.terminate()
             wait_until(lambda: market.get("/v1/health")[1]["chain"]["trouble"], "the trouble is told")
             market.start_node()
             market.begin_blocks()
-            self.finish(market, client, 20)
+            self.finish(market, client, 10)
             self.assertEqual(market.get("/v1/health")[1]["chain"]["trouble"], "")
             self.assertEqual(int(market.rpc("eth_getTransactionCount", market.gas_account, "latest"), 16), 4)
+            self.check_withdrawn_before_opening(market)
             market.check_money(self)
             market.check_chain(self)
             market.check_replay(self)
+
+    def check_withdrawn_before_opening(self, market):
+        """The buyer takes its money out, orders before the exchange sees that, and gets nothing."""
+        market.rpc("evm_setIntervalMining", 0)
+        nonce = int(market.rpc("eth_getTransactionCount", market.addresses["buyer"], "latest"), 16)
+        money = f"{market.account('buyer')['balance'] / 10**9:.6f}"
+        withdrawal = subprocess.Popen(
+            [*market.command("buyer", exchange=False), "account", "withdraw", money],
+            stdout=subprocess.DEVNULL)
+        wait_until(lambda: int(market.rpc("eth_getTransactionCount", market.addresses["buyer"],
+                                          "pending"), 16) > nonce, "a withdrawal that waits")
+        market.mine()
+        self.assertEqual(withdrawal.wait(60), 0)
+        market.granted -= round(float(money) * 10**9)
+        client = market.start_run(counting_job(market, "unpaid", lines=3))
+        self.assertNotEqual(client.wait(), 0)
+        self.assertIn("did not open the lease", client.said())
+        self.assertEqual(client.lines(), [])
+        self.assertEqual(self.newest(market)["reason"], "not_opened")
+        market.begin_blocks()
+        wait_until(lambda: market.account("buyer")["balance"] == 0, "the withdrawal is seen")
 
     def test_chain_turns_under_an_open_lease(self):
         with EvmMarket() as market:
