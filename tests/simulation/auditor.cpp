@@ -50,12 +50,16 @@ void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
     }
   }
   if (!outcome.answer) return;
+  // Once its bill is fixed, nothing that is heard of a lease counts.
+  const auto hear = [&](const LeaseId& lease, uint64_t& heard) {
+    if (!closing_ms_.contains(lease)) heard = now;
+  };
   if (const auto* beat = std::get_if<Heartbeat>(&command.command))
     for (const eip712::LeaseStatus& status : beat->heartbeat.leases)
-      if (const auto heard = heard_ms_.find(status.lease); heard != heard_ms_.end())
-        heard->second = now;
+      if (const auto found = heard_ms_.find(status.lease); found != heard_ms_.end())
+        hear(found->first, found->second);
   if (std::holds_alternative<Resume>(command.command))
-    for (auto& [lease, heard] : heard_ms_) heard = now;
+    for (auto& [lease, heard] : heard_ms_) hear(lease, heard);
 }
 
 void Auditor::forget(const LeaseId& lease) {

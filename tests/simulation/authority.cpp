@@ -118,7 +118,10 @@ void Authority::list(const Subject* subject) {
     if (subject->kind == SubjectKind::group) listing.group = subject->id;
     listing.list = listed.at(*subject).begin()->first;
   }
-  if (listing.listed) ++world_.wishes.listings;
+  if (listing.listed) {
+    ++world_.wishes.listings;
+    world_.wishes.last_listing_ms = world_.scheduler.now_ms();
+  }
   command.signature = sign(listing);
   exchange_.submit(std::move(command), nullptr);
 }

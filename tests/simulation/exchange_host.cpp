@@ -44,6 +44,8 @@ ExchangeHost::~ExchangeHost() {
 
 void ExchangeHost::start() {
   if (up()) return;
+  // Before the auditor reads what was written last: nobody was heard since.
+  world_.troubles.note(Troubles::kEverywhere, down_since_ms_, world_.scheduler.now_ms());
   const auto again = [this] { world_.scheduler.after(1'000, [this] { start(); }); };
   auto journal = storage_.open();
   if (!journal) {
@@ -71,7 +73,6 @@ void ExchangeHost::start() {
   auditor_.compare(service_->state().unlocked());
   dead_ = false;
   ++life_;
-  world_.troubles.note(Troubles::kEverywhere, down_since_ms_, world_.scheduler.now_ms());
   down_since_ms_ = 0;
   network_.serve(service_.get());
   armed_at_ms_ = 0;

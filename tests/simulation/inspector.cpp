@@ -112,8 +112,12 @@ void Inspector::look_at_excuse(const Case& at) {
   } else if (is_one_of(why, {"agent_late", "not_closed"})) {
     expect(at, away_ms(at, at.matched, at.closing) + slack >= grace,
            "its provider was never away for its grace of " + std::to_string(grace) + " ms");
-  } else if (is_one_of(why, {"prepare_failed", "start_failed", "outputs_failed"})) {
+  } else if (is_one_of(why, {"prepare_failed", "start_failed"})) {
     expect(at, machine.was_in_trouble(at.lease.id), "nothing was wrong with its job");
+  } else if (why == "outputs_failed") {
+    // For an account that is frozen nothing is relayed.
+    expect(at, machine.was_in_trouble(at.lease.id) || world_.wishes.last_listing_ms >= at.matched,
+           "nothing was wrong with its job, nor was anybody listed");
   } else if (why == "io_error") {
     expect(at, machine.was_in_trouble(at.lease.id) || at.agent.lost_a_write_of(at.lease.id),
            "nothing was wrong with its job");
