@@ -44,6 +44,8 @@ void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
       matched_ms_.emplace(matched->lease, now);
     if (const auto* closing = std::get_if<LeaseClosing>(&event))
       closing_ms_.emplace(closing->lease, now);
+    if (const auto* stop = std::get_if<StopRequested>(&event))
+      stopped_ms_.emplace(stop->lease, now);
     if (const auto* funded = std::get_if<Funded>(&event)) {
       funded_ms_.emplace(funded->lease, now);
       heard_ms_.emplace(funded->lease, now);
@@ -63,7 +65,8 @@ void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
 }
 
 void Auditor::forget(const LeaseId& lease) {
-  for (auto* times : {&matched_ms_, &funded_ms_, &heard_ms_, &closing_ms_}) times->erase(lease);
+  for (auto* times : {&matched_ms_, &funded_ms_, &heard_ms_, &stopped_ms_, &closing_ms_})
+    times->erase(lease);
 }
 
 void Auditor::follow(journal::Journal& journal) {

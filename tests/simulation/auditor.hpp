@@ -41,6 +41,8 @@ class Auditor {
   uint64_t funded_ms(const LeaseId& lease) const { return at(funded_ms_, lease); }
   /// When the exchange last heard a heartbeat that names it, was back itself, or funded it.
   uint64_t heard_ms(const LeaseId& lease) const { return at(heard_ms_, lease); }
+  /// When its buyer, or a listing, ended it early; 0: never.
+  uint64_t stopped_ms(const LeaseId& lease) const { return at(stopped_ms_, lease); }
   /// When its bill was fixed.
   uint64_t closing_ms(const LeaseId& lease) const { return at(closing_ms_, lease); }
 
@@ -63,6 +65,7 @@ class Auditor {
   std::map<LeaseId, uint64_t> matched_ms_;
   std::map<LeaseId, uint64_t> funded_ms_;
   std::map<LeaseId, uint64_t> heard_ms_;
+  std::map<LeaseId, uint64_t> stopped_ms_;
   std::map<LeaseId, uint64_t> closing_ms_;
 };
 

@@ -61,6 +61,8 @@ void Inspector::look_at(const Lease& lease, const AgentHost& agent) {
                 closing};
   look_at_ending(at);
   if (!lease.funded()) return expect(at, !ran, "its job was started, and it was never funded");
+  expect(at, !ran || at.past->started_at_ms >= at.funded,
+         "its job was started before it was funded");
   look_at_pace(at);
   look_at_bill(at);
   if (!ran || lease.state != LeaseState::settled) return;
@@ -170,6 +172,11 @@ void Inspector::look_at_own_end(const Case& at) {
 void Inspector::look_at_pace(const Case& at) {
   if (at.past == nullptr || at.agent.machine().was_in_trouble(at.lease.id)) return;
   const Machine::Past& past = *at.past;
+  const uint64_t stop = auditor_.stopped_ms(at.lease.id);
+  if (stop != 0 && past.exited_at_ms > stop + kStartMs && past.started_at_ms < stop &&
+      away_ms(at, stop, stop + kStartMs) == 0)
+    expect(at, past.stopped_at_ms != 0 && past.stopped_at_ms <= stop + kStartMs,
+           "its job was not stopped though that was asked for");
   if (away_ms(at, at.matched, past.started_at_ms) == 0)
     expect(at, past.started_at_ms <= at.funded + kStartMs,
            "started " + std::to_string(past.started_at_ms - at.funded) + " ms after it was funded");

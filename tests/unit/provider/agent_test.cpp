@@ -287,6 +287,22 @@ TEST(Agent, StartsNothingWithoutAGoodClearance) {
   }
 }
 
+TEST(Agent, StartsNoJobWhoseRecordCannotBeWritten) {
+  World world({.runs_ms = 5'000});
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  ASSERT_TRUE(world.run_until([&] { return world.prepares == 1; }));
+  world.store_error = Error{ErrorCode::io_error, "No space left on device", {}};
+  world.run_for(5'000);
+  EXPECT_EQ(world.starts, 0U);
+  world.store_error.reset();
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
+  EXPECT_EQ(world.leases.at(id).state, "settled");
+  EXPECT_EQ(world.starts, 1U);
+}
+
 TEST(Agent, SellsNoUnitTwice) {
   Running r({.runs_ms = 20'000}, [](World& world) { world.job.cores = 3; });
   const LeaseId second = r.world.match();
