@@ -246,7 +246,7 @@ Result<void> Ledger::audit() const {
   for (const auto& [address, account] : accounts_) {
     if (!put(balances, account.balance) || !put(escrowed, account.escrowed))
       return wrong("the sum of balances is too large");
-    const auto sum_of = [&address](const std::map<Address, Money>& sums) {
+    const auto sum_of = [&address = address](const std::map<Address, Money>& sums) {
       const auto it = sums.find(address);
       return it == sums.end() ? Money{} : it->second;
     };
