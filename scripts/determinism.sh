@@ -2,7 +2,7 @@
 # The same journal gives the same states however the program was compiled: g++ and clang++, with
 # optimization and without, with sanitizers and without. Simulated worlds, with real keys, leave
 # their journals' commands in a file; each build applies them and prints the state's hash after
-# every 500 and at each world's end, where its snapshot is restored and its verdicts are made again.
+# every 100 and at each world's end, where its snapshot is restored and its verdicts are made again.
 # That one seed gives one world is simulation_same_twice in ctest.
 #   scripts/determinism.sh [PRESETS...]     release clang-debug asan-ubsan by default
 set -euo pipefail

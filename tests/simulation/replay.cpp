@@ -13,7 +13,7 @@ namespace {
 using namespace mizan;
 
 /// How many commands between two hashes; each is also a state that is encoded and restored.
-constexpr uint64_t kEvery = 500;
+constexpr uint64_t kEvery = 100;
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
