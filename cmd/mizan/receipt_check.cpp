@@ -112,10 +112,13 @@ void check_sums(const ReceiptBundle& b, Findings& findings) {
                     (b.payees.empty() || check_payees(b.payees, "payees")),
                 "others, or other shares");
   const std::vector<Money> split = shares_of(Money{r.paid}, b.payees);
-  for (size_t i = 0; i < split.size(); ++i)
-    findings.rule(fmt::format("{} of paid goes to {}, a share of {} in 10000", to_string(split[i]),
+  for (size_t i = 0; i < split.size(); ++i) {
+    // On a chain it is split in whole units, of which the bundle does not tell how many there are.
+    const std::string part = b.domain.is_credits() ? to_string(split[i]) + " of paid" : "Of paid";
+    findings.rule(fmt::format("{} goes to {}, a share of {} in 10000", part,
                               to_checksum(b.payees[i].to), b.payees[i].bps),
                   true);
+  }
   const auto fee = checked_mul(r.charged, u128{b.terms.fee_bps});
   findings.rule("the fee is what the terms say, rounded down", fee && fits(b, r.fee, *fee / 10'000),
                 "it is not");

@@ -5,7 +5,7 @@
 namespace mizan {
 namespace {
 
-tl::unexpected<Error> bad(std::string path, const std::string& what) {
+tl::unexpected<Error> bad(const std::string& path, const std::string& what) {
   return fail(Error{ErrorCode::invalid_argument, path + ": " + what}.with("field", path));
 }
 

@@ -217,6 +217,7 @@ Result<Answer> Exchange::Core::run(const ListParty& command) {
   MIZAN_CHECK(take_nonce(command.officer, listing.nonce, listing.deadline, "listing"));
   const std::vector<Address> accounts = accounts_of(subjects);
   std::vector<bool> was_frozen;
+  was_frozen.reserve(accounts.size());
   for (const Address& account : accounts) was_frozen.push_back(is_frozen(account));
   for (const Subject& subject : subjects) {
     if (listing.listed) {
@@ -267,6 +268,7 @@ std::vector<LeaseId> Exchange::Core::live_of(const Address& account) const {
       for (const auto& [number, id] : mine->second)
         if (!state.leases.find(id)->second.over()) live.emplace(number, id);
   std::vector<LeaseId> out;
+  out.reserve(live.size());
   for (const auto& [number, id] : live) out.push_back(id);
   return out;
 }

@@ -141,6 +141,7 @@ Result<std::vector<AskPayee>> read_payees(const eip712::Ask& ask, const Attribut
       out.push_back(payee);
     }
     std::vector<Payee> shares;
+    shares.reserve(out.size());
     for (const AskPayee& one : out) shares.push_back(one.payee);
     MIZAN_CHECK(check_payees(shares, path));
     if (payees_hash(shares) == ask.payees_hash) return out;
@@ -173,6 +174,7 @@ Result<void> read_end_user(const json::value& value, const std::string& path, De
 
 std::vector<Payee> payees_of(const AskFacts& facts) {
   std::vector<Payee> out;
+  out.reserve(facts.payees.size());
   for (const AskPayee& one : facts.payees) out.push_back(one.payee);
   return out;
 }
