@@ -26,6 +26,7 @@ struct Context {
   bool no_color = false;       ///< --no-color, or NO_COLOR in the environment
   std::filesystem::path home;  ///< --home, MIZAN_HOME, or ~/.mizan: keys, settings, jobs
   std::string exchange;        ///< --exchange or MIZAN_EXCHANGE; "" means that of the settings
+  std::filesystem::path ca;    ///< --ca or MIZAN_CA: whom to trust for https besides the system's
   std::string key_name;        ///< --key: a key of the home; "" means the settings' or the only one
   std::filesystem::path passphrase_file;  ///< --passphrase-file: a file of mode 0600
 

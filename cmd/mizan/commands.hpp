@@ -12,6 +12,7 @@ using AddCommand = void (*)(CLI::App& app, Context& context);
 
 void add_account(CLI::App& app, Context& context);
 void add_audit(CLI::App& app, Context& context);
+void add_certificate(CLI::App& app, Context& context);
 void add_contract(CLI::App& app, Context& context);
 void add_credential(CLI::App& app, Context& context);
 void add_credential_submit(CLI::App& credential, Context& context);  // beneath `credential`
@@ -40,8 +41,9 @@ void add_chain_account(CLI::App& account, Context& context);
 
 // In the order of `mizan --help`.
 inline constexpr std::initializer_list<AddCommand> kCommands = {
-    add_join, add_key,        add_account, add_offers,   add_plan,     add_run,     add_ps,
-    add_logs, add_get,        add_stop,    add_receipt,  add_provider, add_journal, add_exchange,
-    add_demo, add_credential, add_policy,  add_contract, add_lease,    add_audit,   add_watch};
+    add_join,    add_key,      add_account, add_offers,     add_plan,    add_run,
+    add_ps,      add_logs,     add_get,     add_stop,       add_receipt, add_provider,
+    add_journal, add_exchange, add_demo,    add_credential, add_policy,  add_contract,
+    add_lease,   add_audit,    add_watch,   add_certificate};
 
 }  // namespace mizan::cli

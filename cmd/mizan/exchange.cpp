@@ -18,6 +18,7 @@ namespace {
 struct Options {
   fs::path config;
   std::string listen;
+  net::TlsFiles tls;
   fs::path state_dir;
   std::string operator_address;
   std::optional<uint16_t> fee_bps;
@@ -62,6 +63,7 @@ Result<service::ExchangeConfig> read_config(const Context& context, const Option
     config = *std::move(parsed);
   }
   if (!options.listen.empty()) MIZAN_CHECK(service::read_listen(options.listen, config.server));
+  if (options.tls.given()) config.server.tls = options.tls;
   if (!options.state_dir.empty()) config.service.state = options.state_dir;
   if (!options.operator_address.empty()) {
     MIZAN_TRY(address, parse_address(options.operator_address));
@@ -129,6 +131,9 @@ void add_exchange(CLI::App& app, Context& context) {
   static Options options;
   command.add_option("--config", options.config, "exchange.yaml");
   command.add_option("--listen", options.listen, "IP address and port; port 0 takes any free one");
+  command.add_option("--tls-certificate", options.tls.certificate,
+                     "PEM file; needed to listen on an address that other machines reach");
+  command.add_option("--tls-key", options.tls.key, "PEM file of mode 0600, with its key");
   command.add_option("--state-dir", options.state_dir, "Keys, journal, logs and artifacts");
   command.add_option("--operator", options.operator_address, "Who grants balances");
   command.add_option("--fee-bps", options.fee_bps, "Fee in hundredths of a per cent")

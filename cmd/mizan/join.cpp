@@ -32,6 +32,17 @@ Result<KeyEntry> key_of_home(const Context& context) {
   return store_key(context.home, name, SecretKey::generate(), passphrase);
 }
 
+/// The home keeps a copy: the file that was named may go.
+Result<void> keep_authority(const Context& context, Settings& settings) {
+  if (context.ca.empty()) return {};
+  MIZAN_TRY(text, read_small_file(context.ca));
+  const fs::path kept = fs::absolute(context.home) / "exchange-ca.pem";
+  MIZAN_CHECK(make_private_folder(context.home));
+  MIZAN_CHECK(write_small_file(kept, text));
+  settings.ca = kept.string();
+  return {};
+}
+
 Step balance_step(Session& session) {
   auto account = session.get("/v1/accounts/" + to_checksum(session.account()));
   if (!account && account.error().code != ErrorCode::not_found)
@@ -94,7 +105,9 @@ Result<int> join(Context& context, const std::string& url_text) {
   MIZAN_TRY(seen, Session::open(context, Access::open));
   MIZAN_TRY(settings, load_settings(context.home));
   MIZAN_TRY(entry, key_of_home(context));
+  if (settings.exchange != url.text()) settings.ca.clear();
   settings.exchange = url.text();
+  MIZAN_CHECK(keep_authority(context, settings));
   settings.exchange_id = seen.info().id;
   settings.domain = seen.domain();
   if (settings.key.empty()) settings.key = entry.name;
@@ -141,7 +154,7 @@ Result<int> join(Context& context, const std::string& url_text) {
 void add_join(CLI::App& app, Context& context) {
   auto& command = *app.add_subcommand("join", "Make a key, check an exchange, say what is missing");
   static std::string url;
-  command.add_option("url", url, "The exchange, e.g. http://127.0.0.1:7700")->required();
+  command.add_option("url", url, "The exchange, e.g. https://exchange.example")->required();
   on_run(command, context, [&context] { return join(context, url); });
 }
 

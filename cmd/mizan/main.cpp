@@ -26,6 +26,9 @@ void add_shared_flags(CLI::App& app, Context& context) {
       ->envname("MIZAN_HOME")
       ->default_val(default_home().string());
   app.add_option("--exchange", context.exchange, "The exchange's URL")->envname("MIZAN_EXCHANGE");
+  app.add_option("--ca", context.ca,
+                 "PEM file of the authority of an https exchange, instead of the system's")
+      ->envname("MIZAN_CA");
   app.add_option("--key", context.key_name, "Which key of the home to act with")
       ->envname("MIZAN_KEY");
   app.add_option("--passphrase-file", context.passphrase_file,

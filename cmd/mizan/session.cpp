@@ -23,6 +23,10 @@ Result<Session> Session::open(const Context& context, Access access) {
     return fail(ErrorCode::invalid_argument,
                 "no exchange is known: run `mizan join URL` first, or give --exchange URL");
   MIZAN_TRY(url, net::parse_url(text));
+  if (!context.ca.empty())
+    url.ca = context.ca.string();
+  else if (text == settings.exchange)
+    url.ca = settings.ca;
   net::Client client(url);
   MIZAN_TRY(answer, parse_answer(client.get("/v1/exchange")));
   MIZAN_TRY(info, read_exchange_info(answer));

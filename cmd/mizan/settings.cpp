@@ -49,6 +49,7 @@ Result<Settings> load_settings(const fs::path& home) {
   json::value domain;
   ObjectReader in(value, path.string());
   in.optional("exchange", settings.exchange);
+  in.optional("ca", settings.ca);
   in.optional("exchangeId", settings.exchange_id);
   in.optional("domain", domain);
   in.optional("key", settings.key);
@@ -62,6 +63,7 @@ Result<Settings> load_settings(const fs::path& home) {
 Result<void> save_settings(const fs::path& home, const Settings& settings) {
   MIZAN_CHECK(make_private_folder(home));
   json::object value{{"exchange", settings.exchange}, {"key", settings.key}};
+  if (!settings.ca.empty()) value["ca"] = settings.ca;
   if (!settings.exchange_id.is_zero()) {
     value["exchangeId"] = hex0x(settings.exchange_id.view());
     value["domain"] = domain_json(settings.domain);

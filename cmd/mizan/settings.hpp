@@ -36,6 +36,7 @@ Result<ExchangeInfo> read_exchange_info(const boost::json::value& value);
 
 struct Settings {
   std::string exchange;     ///< URL; "" until joined
+  std::string ca;           ///< PEM file of its authority; "" trusts the system's
   Hash32 exchange_id;       ///< of that exchange: another one at the same URL is refused
   eip712::Domain domain{};  ///< of that exchange: another contract is refused
   std::string key;          ///< the name of the key to act with; "" is the only one

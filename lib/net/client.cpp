@@ -1,6 +1,6 @@
 #include "net/client.hpp"
 
-#include "net/stream.hpp"
+#include "net/tls_context.hpp"
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -79,6 +79,7 @@ struct Client::Impl {
   std::shared_ptr<const Signer> signer;
   ClientOptions options;
   asio::io_context io{1};
+  std::shared_ptr<TlsContext> tls;
   std::optional<Stream> stream;
   beast::flat_buffer buffer{kPiece * 2};
   bool reused = false;  ///< this call began on a connection that was open before
@@ -101,12 +102,13 @@ asio::awaitable<Result<void>> Client::Impl::connect() {
   stream.emplace(io);
   buffer.clear();
   stream->expires_after(options.connect_timeout);
-  co_await stream->async_connect(addresses, into(ec));
+  co_await stream->next_layer().async_connect(addresses, into(ec));
   if (ec) {
     stream.reset();
     co_return fail(network_error("cannot connect to " + url.authority(), ec));
   }
   stream->socket().set_option(Tcp::no_delay(true), ec);
+  if (url.tls) co_return co_await secure_client(*stream, *tls, url);
   co_return Result<void>{};
 }
 
@@ -224,8 +226,11 @@ asio::awaitable<Result<Response>> Client::Impl::attempt(const Call& call) {
 }
 
 Result<Response> Client::Impl::run(const Call& call) {
-  if (url.tls) return fail(ErrorCode::unsupported_key, "https is not supported; use http");
   try {
+    if (url.tls && !tls) {
+      MIZAN_TRY(made, client_tls(url.ca));
+      tls = std::move(made);
+    }
     std::optional<Result<Response>> result;
     asio::co_spawn(
         io, [&]() -> asio::awaitable<void> { result = co_await attempt(call); },

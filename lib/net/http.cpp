@@ -1,6 +1,7 @@
 #include "net/http.hpp"
 
 #include "base/utf8.hpp"
+#include "net/tls.hpp"
 
 #include <boost/json.hpp>
 
@@ -206,7 +207,7 @@ std::string Url::authority() const {
 Result<Url> parse_url(std::string_view text) {
   const auto bad = [&] {
     return fail(ErrorCode::invalid_argument,
-                "an exchange's address looks like http://host:port, not \"" +
+                "an exchange's address looks like https://host:port, not \"" +
                     std::string(text.substr(0, 200)) + "\"");
   };
   Url url;
@@ -249,6 +250,11 @@ Result<Url> parse_url(std::string_view text) {
       return bad();
     url.port = static_cast<uint16_t>(value);
   }
+  if (!url.tls && !is_loopback(url.host))
+    return fail(ErrorCode::invalid_argument,
+                "http:// goes no further than this machine, since anybody on the way could read "
+                "and change it: write https://" +
+                    url.authority());
   return url;
 }
 

@@ -91,9 +91,11 @@ struct Url {
   bool tls = false;
   std::string host;
   uint16_t port = 0;
+  std::string ca{};  ///< file (PEM) of the authorities to trust; "": the system's. In no text
   std::string text() const;       ///< "http://host:port"
   std::string authority() const;  ///< "host:port", as the Host header has it
 };
+/// http only to this machine: what leaves it travels under TLS.
 Result<Url> parse_url(std::string_view text);
 
 }  // namespace mizan::net

@@ -2,6 +2,7 @@
 
 #include "net/answer.hpp"
 #include "net/socket_session.hpp"
+#include "net/tls_context.hpp"
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -9,7 +10,6 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 
 #include <atomic>
-#include <map>
 #include <thread>
 #include <unistd.h>
 
@@ -22,6 +22,12 @@ constexpr size_t kServedPiece = 64 << 10;
 
 Error no_answer() {
   return Error{ErrorCode::unavailable, "the exchange is stopping; try again", {}};
+}
+
+Error too_much_at_once() {
+  return Error{ErrorCode::limit_exceeded,
+               "the exchange holds too many large requests and answers at once; try again",
+               {}};
 }
 
 Request to_request(const http::request<http::empty_body>& head, const std::string& peer) {
@@ -44,8 +50,7 @@ Error header_error(const error_code& ec) {
 /// Everything that the coroutines use. The I/O context is destroyed first, and the coroutines'
 /// frames with it.
 struct Server::Impl {
-  Impl(ServerOptions options_, Handler& handler_)
-      : options(std::move(options_)), handler(handler_), acceptor(*io) {}
+  explicit Impl(ServerOptions options_) : options(std::move(options_)), acceptor(*io) {}
   ~Impl() {
     if (acceptor.is_open()) {
       error_code ignored;
@@ -53,61 +58,67 @@ struct Server::Impl {
     }
   }
 
-  Result<void> listen();
+  Result<void> bind();
   asio::awaitable<void> accept_all();
-  asio::awaitable<void> serve(Stream stream, std::string peer);
-  asio::awaitable<void> serve_requests(Stream& stream, const std::string& peer);
+  asio::awaitable<void> serve(Stream stream, PeerShare share);
+  asio::awaitable<void> serve_requests(Stream& stream, PeerShare& share);
   asio::awaitable<bool> serve_one(Stream& stream, beast::flat_buffer& buffer,
-                                  http::request_parser<http::empty_body>& head,
-                                  const std::string& peer);
+                                  http::request_parser<http::empty_body>& head, PeerShare& share);
   asio::awaitable<Result<void>> read_streamed(Stream& stream, beast::flat_buffer& buffer,
                                               http::request_parser<http::empty_body>& head,
                                               const BodyPlan& plan);
   asio::awaitable<bool> write(Stream& stream, Response response, unsigned version, bool keep_alive);
   asio::awaitable<bool> write_file(Stream& stream, const FileRange& file);
   asio::awaitable<void> refuse(Stream& stream, const Error& error);
-  void count_out(const std::string& peer);
+  Error cannot_listen(const error_code& ec) const;
 
   const ServerOptions options;
-  Handler& handler;
+  Handler* handler = nullptr;  // from serve() on
+  std::shared_ptr<TlsContext> tls;
   uint16_t port = 0;
-  std::map<std::string, size_t> by_address;  // I/O thread only
-  std::atomic<size_t> connections = 0;
+  Peers peers{options};                 // I/O thread only
+  std::atomic<size_t> connections = 0;  // and held_bytes: as the I/O thread last saw them
+  std::atomic<size_t> held_bytes = 0;
   std::atomic<uint64_t> accepted = 0;
   std::atomic<uint64_t> refused = 0;
   std::atomic<uint64_t> requests = 0;
+  std::atomic<uint64_t> starved = 0;
   std::shared_ptr<asio::io_context> io = std::make_shared<asio::io_context>(1);
   Tcp::acceptor acceptor;
   std::thread thread;
 };
 
-Result<void> Server::Impl::listen() {
+Result<void> Server::Impl::bind() {
   error_code ec;
   const auto address = asio::ip::make_address(options.address, ec);
-  if (ec)
-    return fail(Error{
-        ErrorCode::invalid_argument,
-        "listen: \"" + options.address + "\" is not an IP address",
-        {}}.with("field", "listen"));
+  const auto bad_listen = [this](std::string message) {
+    return fail(Error{ErrorCode::invalid_argument, "listen: " + std::move(message), {}}.with(
+        "field", "listen"));
+  };
+  if (ec) return bad_listen("\"" + options.address + "\" is not an IP address");
+  if (options.tls.given()) {
+    MIZAN_TRY(context, server_tls(options.tls));
+    tls = std::move(context);
+  } else if (!address.is_loopback()) {
+    return bad_listen(options.address +
+                      " can be reached from other machines, which needs TLS: give tls.certificate "
+                      "and tls.key, or listen on 127.0.0.1");
+  }
   const Tcp::endpoint endpoint(address, options.port);
   acceptor.open(endpoint.protocol(), ec);
   if (!ec) acceptor.set_option(Tcp::acceptor::reuse_address(true), ec);
   if (!ec) acceptor.bind(endpoint, ec);
-  if (!ec) acceptor.listen(4096, ec);
   if (!ec) port = acceptor.local_endpoint(ec).port();
-  if (ec)
-    return fail(Error{
-        ErrorCode::io_error,
-        "cannot listen on " + options.address + ":" + std::to_string(options.port) + ": " +
-            ec.message(),
-        {}}.with("errno", std::to_string(ec.value())));
+  if (ec) return fail(cannot_listen(ec));
   return {};
 }
 
-void Server::Impl::count_out(const std::string& peer) {
-  --connections;
-  const auto place = by_address.find(peer);
-  if (place != by_address.end() && --place->second == 0) by_address.erase(place);
+Error Server::Impl::cannot_listen(const error_code& ec) const {
+  return Error{ErrorCode::io_error,
+               "cannot listen on " + options.address + ":" + std::to_string(options.port) + ": " +
+                   ec.message(),
+               {}}
+      .with("errno", std::to_string(ec.value()));
 }
 
 asio::awaitable<void> Server::Impl::accept_all() {
@@ -118,6 +129,7 @@ asio::awaitable<void> Server::Impl::accept_all() {
     if (ec) {
       if (ec == asio::error::operation_aborted) co_return;
       // Out of descriptors, most likely: give the others time to end instead of spinning.
+      ++starved;
       asio::steady_timer pause(*io, Milliseconds{50});
       co_await pause.async_wait(into(ec));
       continue;
@@ -125,30 +137,32 @@ asio::awaitable<void> Server::Impl::accept_all() {
     ++accepted;
     const auto endpoint = socket.remote_endpoint(ec);
     if (ec) continue;
-    const std::string peer = endpoint.address().to_string();
-    size_t& here = by_address[peer];
-    if (connections >= options.max_connections || here >= options.max_connections_per_address) {
-      if (here == 0) by_address.erase(peer);
+    PeerShare share(peers, peer_name(endpoint.address()));
+    if (!share.entered()) {
       ++refused;
       continue;
     }
-    ++here;
-    ++connections;
+    connections = peers.connections();
     socket.set_option(Tcp::no_delay(true), ec);
-    asio::co_spawn(*io, serve(Stream(std::move(socket)), peer), asio::detached);
+    asio::co_spawn(*io, serve(Stream(std::move(socket)), std::move(share)), asio::detached);
   }
 }
 
-asio::awaitable<void> Server::Impl::serve(Stream stream, std::string peer) {
+asio::awaitable<void> Server::Impl::serve(Stream stream, PeerShare share) {
   try {
-    co_await serve_requests(stream, peer);
+    bool ready = true;
+    if (tls) {
+      stream.expires_after(options.header_timeout);
+      ready = !co_await stream.accept_tls(*tls);
+    }
+    if (ready) co_await serve_requests(stream, share);
   } catch (const std::exception&) {
     // Out of memory, or a fault of the library: this connection ends, the others go on.
   }
-  count_out(peer);
+  connections = peers.connections() - 1;
 }
 
-asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, const std::string& peer) {
+asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, PeerShare& share) {
   // Holds the headers and, when requests are pipelined, the beginning of the next ones.
   beast::flat_buffer buffer(options.max_header_bytes + kServedPiece);
   bool first = true;
@@ -177,16 +191,19 @@ asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, const std::st
       co_return;
     }
     ++requests;
-    if (!co_await serve_one(stream, buffer, head, peer)) break;
+    stream.expires_never();
+    co_await wait_turn(share);
+    const bool go_on = co_await serve_one(stream, buffer, head, share);
+    share.hold(0);
+    held_bytes = peers.held_bytes();
+    if (!go_on) break;
   }
-  error_code ignored;
-  stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+  co_await stream.finish();
 }
 
 asio::awaitable<void> Server::Impl::refuse(Stream& stream, const Error& error) {
   co_await write(stream, error_response(error), 11, false);
-  error_code ignored;
-  stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+  if (!stream.has_tls()) co_await stream.finish();
   // Drain what the peer still sends for a moment, so that it reads the answer before a reset.
   stream.expires_after(Milliseconds{1000});
   std::vector<char> drain(kServedPiece);
@@ -199,17 +216,17 @@ asio::awaitable<void> Server::Impl::refuse(Stream& stream, const Error& error) {
 
 asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer& buffer,
                                               http::request_parser<http::empty_body>& head,
-                                              const std::string& peer) {
+                                              PeerShare& share) {
   const unsigned version = head.get().version();
   const bool keep_alive = head.get().keep_alive();
-  Request request = to_request(head.get(), peer);
+  Request request = to_request(head.get(), share.peer());
   if (head.content_length()) request.content_length = *head.content_length();
 
   if (beast::websocket::is_upgrade(head.get())) {
     auto answer = std::make_shared<Answer<Result<std::shared_ptr<SocketHandler>>>>(io);
-    handler.upgrade(request, giver(answer, [] {
-                      return Result<std::shared_ptr<SocketHandler>>(fail(no_answer()));
-                    }));
+    handler->upgrade(request, giver(answer, [] {
+                       return Result<std::shared_ptr<SocketHandler>>(fail(no_answer()));
+                     }));
     auto accepted_by = co_await answer->wait();
     if (!accepted_by) {
       co_await refuse(stream, accepted_by.error());
@@ -217,12 +234,13 @@ asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer
     }
     BeastRequest upgrade(http::request_header<>(head.get().base()));
     // A well-behaved client sends no frame before the handshake's answer.
-    co_await serve_socket(io, std::move(stream), upgrade, *std::move(accepted_by), options.sockets);
+    co_await serve_socket(io, std::move(stream), upgrade, *std::move(accepted_by), options.sockets,
+                          share);
     co_return false;
   }
 
   auto planned = std::make_shared<Answer<Result<BodyPlan>>>(io);
-  handler.plan(request, giver(planned, [] { return Result<BodyPlan>(fail(no_answer())); }));
+  handler->plan(request, giver(planned, [] { return Result<BodyPlan>(fail(no_answer())); }));
   const Result<BodyPlan> plan = co_await planned->wait();
   Result<void> body_read = {};
   if (!plan) {
@@ -231,6 +249,9 @@ asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer
     body_read = fail(ErrorCode::too_large, "the body is larger than the " +
                                                std::to_string(plan->max_bytes) +
                                                " bytes that this call takes");
+  } else if (!plan->sink && !share.hold(request.content_length.value_or(
+                                head.chunked() ? plan->max_bytes : uint64_t{0}))) {
+    body_read = fail(too_much_at_once());
   }
   if (!body_read) {
     co_await refuse(stream, body_read.error());
@@ -268,9 +289,10 @@ asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer
 
   stream.expires_never();
   auto answer = std::make_shared<Answer<Response>>(io);
-  handler.handle(std::move(request), plan->sink,
-                 giver(answer, [] { return error_response(no_answer()); }));
+  handler->handle(std::move(request), plan->sink,
+                  giver(answer, [] { return error_response(no_answer()); }));
   Response response = co_await answer->wait();
+  if (!share.hold(response.body.size())) response = error_response(too_much_at_once());
   co_return co_await write(stream, std::move(response), version, keep_alive);
 }
 
@@ -353,13 +375,27 @@ asio::awaitable<bool> Server::Impl::write_file(Stream& stream, const FileRange& 
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler& handler) {
-  auto impl = std::make_unique<Impl>(std::move(options), handler);
-  MIZAN_CHECK(impl->listen());
-  Impl& it = *impl;
+Result<std::unique_ptr<Server>> Server::open(ServerOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  MIZAN_CHECK(impl->bind());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Result<void> Server::serve(Handler& handler) {
+  Impl& it = *impl_;
+  it.handler = &handler;
+  error_code ec;
+  it.acceptor.listen(4096, ec);
+  if (ec) return fail(it.cannot_listen(ec));
   asio::co_spawn(*it.io, it.accept_all(), asio::detached);
   it.thread = std::thread([&it] { it.io->run(); });
-  return std::unique_ptr<Server>(new Server(std::move(impl)));
+  return {};
+}
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler& handler) {
+  MIZAN_TRY(server, open(std::move(options)));
+  MIZAN_CHECK(server->serve(handler));
+  return server;
 }
 
 Server::~Server() {
@@ -371,7 +407,8 @@ uint16_t Server::port() const {
 }
 
 ServerCounts Server::counts() const {
-  return {impl_->connections, impl_->accepted, impl_->refused, impl_->requests};
+  return {impl_->connections, impl_->accepted, impl_->refused,
+          impl_->requests,    impl_->starved,  impl_->held_bytes};
 }
 
 void Server::stop() {

@@ -4,6 +4,7 @@
 
 #include "net/http.hpp"
 #include "net/socket.hpp"
+#include "net/tls.hpp"
 
 namespace mizan::net {
 
@@ -40,8 +41,14 @@ class Handler {
 struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;  ///< 0: any free one
+  TlsFiles tls{};     ///< none: plain HTTP, on this machine's own addresses alone
   size_t max_connections = 20'000;
-  size_t max_connections_per_address = 512;
+  size_t max_connections_per_address = 512;  ///< an IPv6 /64 counts as one address
+  /// Requests and WebSocket messages, after ten seconds' worth at once; what comes faster waits.
+  uint32_t requests_per_second_per_address = 1000;
+  /// Of bodies, answers and messages over 16 KiB while they are read, dealt with and sent.
+  size_t max_memory = 256 << 20;
+  size_t max_memory_per_address = 32 << 20;
   uint32_t max_header_bytes = 16 << 10;
   Milliseconds header_timeout{10'000};  ///< from the first byte awaited to the headers' end
   Milliseconds keep_alive_timeout{30'000};
@@ -56,12 +63,19 @@ struct ServerCounts {
   uint64_t accepted = 0;
   uint64_t refused = 0;  ///< over a limit of connections
   uint64_t requests = 0;
+  uint64_t starved = 0;   ///< times that the system had no descriptor for a connection
+  size_t held_bytes = 0;  ///< of `max_memory`, at the last request's end
 };
 
-/// A listening server with one I/O thread. Plain HTTP; the stream's type stands in net/stream.hpp.
+/// A server with one I/O thread, over TLS 1.3 or, on loopback, plain.
 class Server {
  public:
-  /// Listens and serves at once; `handler` outlives the server.
+  /// Takes the address and reads the certificate, without serving yet: a mistake in either shows
+  /// before anything else is begun.
+  static Result<std::unique_ptr<Server>> open(ServerOptions options);
+  /// Listens and serves from now on; `handler` outlives the server. Once.
+  Result<void> serve(Handler& handler);
+  /// Both in one.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler& handler);
   ~Server();  ///< stop()
 

@@ -34,7 +34,12 @@ class SocketHandler {
   /// `reason` says why: unavailable when the other end went or was never reached, too_large, the
   /// server's own error when it refused the upgrade.
   virtual void on_close(const Error& reason) = 0;
+  /// Of one message, if less than the connection's options say: who expects little keeps little.
+  virtual size_t max_message_bytes() const { return SIZE_MAX; }
 };
+
+/// For `max_message_bytes` of who expects no message at all.
+inline constexpr size_t kSilentPeerBytes = 4096;
 
 struct SocketOptions {
   size_t max_message_bytes = 1 << 20;

@@ -1,5 +1,7 @@
 #include "net/socket_session.hpp"
 
+#include "net/tls_context.hpp"
+
 #include <boost/asio/connect.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -14,6 +16,8 @@ namespace {
 namespace websocket = beast::websocket;
 namespace http = beast::http;
 using WebSocketStream = websocket::stream<Stream>;
+
+constexpr size_t kPiece = 16 << 10;
 
 struct Message {
   std::string text;
@@ -151,12 +155,28 @@ asio::awaitable<void> write_queue(std::shared_ptr<Connection> connection) {
   beast::get_lowest_layer(connection->ws).close();
 }
 
+/// Reads one message in pieces, each of which counts against the address's memory (if `share` is
+/// given: at a server).
+asio::awaitable<Result<void>> read_message(Connection& connection, beast::flat_buffer& buffer,
+                                           PeerShare* share, error_code& ec) {
+  do {
+    co_await connection.ws.async_read_some(buffer, kPiece, into(ec));
+    if (ec) co_return Result<void>{};
+    if (share != nullptr && !share->hold(buffer.size()))
+      co_return fail(ErrorCode::limit_exceeded,
+                     "this address sends too many large messages at once; try again");
+  } while (!connection.ws.is_message_done());
+  if (share != nullptr) co_await wait_turn(*share);
+  co_return Result<void>{};
+}
+
 asio::awaitable<Error> read_all(std::shared_ptr<Connection> connection,
-                                std::shared_ptr<SocketHandler> handler) {
+                                std::shared_ptr<SocketHandler> handler, PeerShare* share) {
   beast::flat_buffer buffer;
   error_code ec;
   while (true) {
-    co_await connection->ws.async_read(buffer, into(ec));
+    const auto read = co_await read_message(*connection, buffer, share, ec);
+    if (!read) co_return read.error();
     if (ec) break;
     std::string text = beast::buffers_to_string(buffer.data());
     buffer.consume(buffer.size());
@@ -166,6 +186,7 @@ asio::awaitable<Error> read_all(std::shared_ptr<Connection> connection,
     handler->on_text(std::move(text),
                      [read_on = connection->shared->read_on] { read_on->notify(); });
     co_await connection->shared->read_on->wait();
+    if (share != nullptr) share->hold(0);
   }
   if (ec == websocket::error::message_too_big || ec == websocket::error::buffer_overflow)
     co_return Error{ErrorCode::too_large, "a message is larger than this connection takes", {}};
@@ -184,11 +205,11 @@ asio::awaitable<Error> read_all(std::shared_ptr<Connection> connection,
 }
 
 asio::awaitable<void> run_session(std::shared_ptr<Connection> connection,
-                                  std::shared_ptr<SocketHandler> handler) {
+                                  std::shared_ptr<SocketHandler> handler, PeerShare* share) {
   asio::co_spawn(co_await asio::this_coro::executor, write_queue(connection), asio::detached);
   handler->on_open(
       std::make_shared<QueuedSocket>(connection->shared, connection->options.max_queued_bytes));
-  const Error reason = co_await read_all(connection, handler);
+  const Error reason = co_await read_all(connection, handler, share);
   {
     const std::lock_guard lock(connection->shared->mutex);
     connection->shared->ended = true;
@@ -202,7 +223,9 @@ asio::awaitable<void> run_session(std::shared_ptr<Connection> connection,
 
 asio::awaitable<void> serve_socket(std::weak_ptr<asio::io_context> io, Stream stream,
                                    const BeastRequest& request,
-                                   std::shared_ptr<SocketHandler> handler, SocketOptions options) {
+                                   std::shared_ptr<SocketHandler> handler, SocketOptions options,
+                                   PeerShare& share) {
+  options.max_message_bytes = std::min(options.max_message_bytes, handler->max_message_bytes());
   const auto connection = Connection::make(std::move(stream), io, options);
   configure(connection->ws, options);
   error_code ec;
@@ -211,16 +234,21 @@ asio::awaitable<void> serve_socket(std::weak_ptr<asio::io_context> io, Stream st
     handler->on_close(network_error("the WebSocket's handshake failed", ec));
     co_return;
   }
-  co_await run_session(connection, std::move(handler));
+  co_await run_session(connection, std::move(handler), &share);
 }
 
 asio::awaitable<void> connect_socket(std::weak_ptr<asio::io_context> io, Url url,
                                      std::string target, Headers headers,
                                      std::shared_ptr<SocketHandler> handler,
                                      SocketOptions options) {
+  std::shared_ptr<TlsContext> tls;
   if (url.tls) {
-    handler->on_close(Error{ErrorCode::unsupported_key, "https is not supported; use http", {}});
-    co_return;
+    auto made = client_tls(url.ca);
+    if (!made) {
+      handler->on_close(made.error());
+      co_return;
+    }
+    tls = *std::move(made);
   }
   const auto executor = co_await asio::this_coro::executor;
   error_code ec;
@@ -233,10 +261,16 @@ asio::awaitable<void> connect_socket(std::weak_ptr<asio::io_context> io, Url url
   }
   Stream stream(executor);
   stream.expires_after(options.handshake_timeout);
-  co_await stream.async_connect(addresses, into(ec));
+  co_await stream.next_layer().async_connect(addresses, into(ec));
   if (ec) {
     handler->on_close(network_error("cannot connect to " + url.authority(), ec));
     co_return;
+  }
+  if (tls) {
+    if (auto secured = co_await secure_client(stream, *tls, url); !secured) {
+      handler->on_close(secured.error());
+      co_return;
+    }
   }
   error_code ignored;
   stream.socket().set_option(Tcp::no_delay(true), ignored);
@@ -256,7 +290,7 @@ asio::awaitable<void> connect_socket(std::weak_ptr<asio::io_context> io, Url url
     handler->on_close(network_error("the WebSocket's handshake failed", ec));
     co_return;
   }
-  co_await run_session(connection, std::move(handler));
+  co_await run_session(connection, std::move(handler), nullptr);
 }
 
 }  // namespace mizan::net

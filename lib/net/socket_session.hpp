@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "net/peers.hpp"
 #include "net/socket.hpp"
 #include "net/stream.hpp"
 
@@ -14,10 +15,12 @@ using BeastRequest = beast::http::request<beast::http::string_body>;
 
 // These take the I/O context weakly: it owns their frames, which must not own it.
 
-/// Accepts the upgrade that `request` asks for and serves `handler` until the connection ends.
+/// Accepts the upgrade that `request` asks for and serves `handler` until the connection ends,
+/// within its address's `share`.
 asio::awaitable<void> serve_socket(std::weak_ptr<asio::io_context> io, Stream stream,
                                    const BeastRequest& request,
-                                   std::shared_ptr<SocketHandler> handler, SocketOptions options);
+                                   std::shared_ptr<SocketHandler> handler, SocketOptions options,
+                                   PeerShare& share);
 
 /// Resolves, connects, upgrades and serves; `handler` hears of every failure.
 asio::awaitable<void> connect_socket(std::weak_ptr<asio::io_context> io, Url url,

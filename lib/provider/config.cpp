@@ -14,10 +14,10 @@ namespace {
 using job::fault_at;
 using job::YamlMap;
 
-const std::vector<std::string_view> kKeys = {
-    "exchange",  "key",     "passphrase_file", "state_dir", "rate",      "cores",
-    "memory_gb", "disk_gb", "country",         "min_lease", "max_lease", "images",
-    "pool",      "payees",  "runtime"};
+const std::vector<std::string_view> kKeys = {"exchange",  "ca",      "key",       "passphrase_file",
+                                             "state_dir", "rate",    "cores",     "memory_gb",
+                                             "disk_gb",   "country", "min_lease", "max_lease",
+                                             "images",    "pool",    "payees",    "runtime"};
 
 Result<std::string> required(const YamlMap& map, const YAML::Node& document, const std::string& key,
                              const std::string& example) {
@@ -153,6 +153,8 @@ Result<ProviderConfig> read_document(const YAML::Node& document,
   ProviderConfig config;
   MIZAN_TRY(exchange, required(map, document, "exchange", "http://127.0.0.1:8080"));
   config.exchange = exchange;
+  MIZAN_TRY(ca, map.text("ca"));
+  if (ca) config.ca = resolve(*ca, folder);
   MIZAN_TRY(key, required(map, document, "key", "provider.json"));
   config.key = resolve(key, folder);
   MIZAN_TRY(state, required(map, document, "state_dir", "/var/lib/mizan-provider"));

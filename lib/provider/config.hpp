@@ -14,7 +14,8 @@ namespace mizan::provider {
 
 /// The file's keys, in the order of docs and examples:
 ///
-///     exchange: http://127.0.0.1:8080
+///     exchange: https://exchange.example   # http to this machine alone
+///     ca: authority.pem                    # whom to trust instead of the system's authorities
 ///     key: ~/.mizan/keys/provider.json     # keystore (Web3 Secret Storage)
 ///     passphrase_file: /etc/mizan/passphrase   # mode 0600; or systemd's credential
 ///     state_dir: /var/lib/mizan-provider
@@ -38,6 +39,7 @@ struct ConfigPayee {
 
 struct ProviderConfig {
   std::string exchange;
+  std::filesystem::path ca;  ///< PEM; empty: the system's
   std::filesystem::path key;
   std::filesystem::path passphrase_file;  ///< empty: systemd's credential mizan-passphrase
   std::filesystem::path state_dir;

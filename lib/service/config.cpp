@@ -14,6 +14,7 @@ using job::YamlMap;
 constexpr size_t kMostRuleFolders = 16;
 
 const std::vector<std::string_view> kKeys = {"listen",
+                                             "tls",
                                              "state_dir",
                                              "operator",
                                              "fee_bps",
@@ -170,6 +171,15 @@ Result<ExchangeConfig> parse_exchange_config(std::string_view text,
   MIZAN_TRY(listen, map.text("listen"));
   if (auto read = read_listen(listen.value_or("127.0.0.1:8080"), config.server); !read)
     return fail(job::with_line(std::move(read).error(), map.at("listen")));
+  if (map.has("tls")) {
+    MIZAN_TRY(tls, YamlMap::open(map.at("tls"), "tls"));
+    MIZAN_CHECK(tls.check_keys({"certificate", "key"}, {}));
+    MIZAN_TRY(certificate, tls.text("certificate"));
+    MIZAN_TRY(key, tls.text("key"));
+    if (!certificate || !key)
+      return fault_at("tls", map.at("tls"), "needs both: {certificate: FILE, key: FILE}");
+    config.server.tls = {path(*certificate), path(*key)};
+  }
   MIZAN_TRY(state, map.text("state_dir"));
   if (!state || state->empty())
     return fault_at("state_dir", document, "is missing; write like \"state_dir: /var/lib/mizan\"");

@@ -44,6 +44,7 @@ class LeaseStreams::Stream final : public net::SocketHandler,
     pump();
   }
   void on_text(std::string, std::function<void()> done) override { done(); }
+  size_t max_message_bytes() const override { return net::kSilentPeerBytes; }
   void on_close(const Error&) override {
     --streams_.context_.streams;
     {

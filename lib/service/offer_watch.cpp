@@ -17,6 +17,7 @@ class OfferWatch::Watcher final : public net::SocketHandler {
     show();
   }
   void on_text(std::string, std::function<void()> done) override { done(); }
+  size_t max_message_bytes() const override { return net::kSilentPeerBytes; }
   void on_close(const Error&) override {
     const std::lock_guard lock(mutex_);
     socket_.reset();

@@ -24,17 +24,26 @@ namespace fs = std::filesystem;
 /// The exchange cannot know better when it listens for everybody; on one machine it is loopback.
 std::string url_of(const net::ServerOptions& options, uint16_t port) {
   net::Url url;
+  url.tls = options.tls.given();
   url.host = options.address;
   url.port = port;
   return url.text();
 }
 
-/// Every connection is a descriptor: take all that the system gives.
-void raise_descriptor_limit(const Log& log) {
+/// Every connection is a descriptor: takes all that the system gives, and lets strangers have no
+/// more than the journal, the logs and the artifacts leave over.
+void bound_connections(net::ServerOptions& options, const Log& log) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("descriptor_limit_not_raised");
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  constexpr rlim_t kOwn = 2048;  // RocksDB's files, uploads, downloads, logs
+  const rlim_t for_others = limit.rlim_cur > 2 * kOwn ? limit.rlim_cur - kOwn : limit.rlim_cur / 2;
+  if (options.max_connections <= for_others) return;
+  options.max_connections = for_others;
+  log.warn("fewer_connections", {{"maxConnections", std::to_string(for_others)},
+                                 {"note", "the limit of open files (RLIMIT_NOFILE) is " +
+                                              std::to_string(limit.rlim_cur)}});
 }
 
 /// SIGTERM and SIGINT as a descriptor, and a way for other threads to end the program. Made before
@@ -147,7 +156,10 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
   const EndSignals end;
   const Log log(system_clock(), sink);
   const fs::path& state = config.service.state;
-  raise_descriptor_limit(log);
+  net::ServerOptions options = config.server;
+  bound_connections(options, log);
+  // Before keys and Genesis are written: a wrong address or certificate leaves nothing behind.
+  MIZAN_TRY(server, net::Server::open(options));
   MIZAN_CHECK(make_state_folder(state));
   MIZAN_TRY(keys, open_keys(state, config.passphrase_file, key_cost(config)));
   MIZAN_TRY(journal, journal::open_rocksdb(
@@ -176,13 +188,11 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
   {
     const Driver driver(*service);
     const ChainDriver chain_driver(*service);
-    auto server = net::Server::start(config.server, *service);
-    if (!server) {
+    if (auto serving = server->serve(*service); !serving) {
       pool.stop();
-      return fail(std::move(server).error());
+      return fail(std::move(serving).error());
     }
-    const Ready ready{url_of(config.server, (*server)->port()), keys.exchange_id(),
-                      keys.identity.address()};
+    const Ready ready{url_of(options, server->port()), keys.exchange_id(), keys.identity.address()};
     log.info("ready",
              {{"url", ready.url},
               {"id", hex0x(ready.id.view())},
@@ -191,7 +201,7 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
                }))}});
     on_ready(ready);
     end.wait();
-    (*server)->stop();
+    server->stop();
     pool.stop();
   }
   service->sequencer().stop();

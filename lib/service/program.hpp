@@ -12,6 +12,7 @@ namespace mizan::service {
 /// exchange.yaml:
 ///
 ///     listen: 127.0.0.1:8080        # IP address and port; port 0 takes any free one
+///     tls: {certificate: server.pem, key: server.key}    # PEM; key 0600. Needed off loopback
 ///     state_dir: /var/lib/mizan     # keys/, journal/, rulesets/, logs/, artifacts/
 ///     operator: "0x..."             # who grants balances and sees every lease
 ///     fee_bps: 200                  # of what providers are paid, in hundredths of a per cent

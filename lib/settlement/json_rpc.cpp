@@ -49,10 +49,8 @@ Result<JsonRpc> JsonRpc::open(std::string_view url, const RpcOptions& options) {
   auto parsed = net::parse_url(url.substr(0, slash));
   if (!parsed || path.find_first_of(" \r\n") != std::string_view::npos)
     return fail(ErrorCode::invalid_argument,
-                "a node's address looks like http://host:port or http://host:port/path");
-  if (parsed->tls)
-    return fail(ErrorCode::unsupported_key,
-                "https is not supported: reach the node over http on this machine or a tunnel");
+                "a node's address looks like https://host:port/path, or http://127.0.0.1:port for "
+                "one on this machine");
   return JsonRpc(*std::move(parsed), std::string(path), options);
 }
 

@@ -18,7 +18,8 @@ struct RpcOptions {
 /// One connection to one node. One thread at a time.
 class JsonRpc {
  public:
-  /// "http://host:port" with or without a path, which may be a secret and is in no message.
+  /// "https://host:port" with or without a path, which may be a secret and is in no message; http
+  /// to this machine alone.
   static Result<JsonRpc> open(std::string_view url, const RpcOptions& options = {});
 
   /// The member "result" of the answer. Whoever can't be reached or answers with anything but

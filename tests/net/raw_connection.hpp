@@ -34,6 +34,7 @@ class RawConnection {
     if (socket_ >= 0) ::close(socket_);
   }
 
+  int descriptor() const { return socket_; }
   /// False when the other side has closed.
   bool send(const std::string& bytes) {
     for (size_t done = 0; done < bytes.size();) {

@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -100,15 +101,23 @@ class Market:
 
     def __init__(self, *, provider=True, rate="0.36", grant="10", voucher_interval="1s",
                  exchange_environment=None, exchange_state=None, provider_config="",
-                 exchange_config=""):
+                 exchange_config="", tls=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mizan-e2e-"))
         self.rate = rate
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.ca = self.folder / "tls" / "ca.pem" if tls else None
+        self.trust = None
         self.addresses = {}
         self.granted = 0
         for party in ("operator", "provider", "buyer"):
             self.make_party(party)
+        if tls:
+            self.run([str(BINARY), "certificate", "make", "--name", "localhost", "--ip",
+                      "127.0.0.1", "--out", str(self.ca.parent)])
+            self.trust = ssl.create_default_context(cafile=str(self.ca))
+            exchange_config += "tls: {certificate: tls/server.pem, key: tls/server.key}\n"
+            provider_config += f"ca: {self.ca}\n"
         self.exchange_state = exchange_state or self.folder / "exchange"
         exchange_config += self.prepare()
         (self.folder / "exchange.yaml").write_text(
@@ -128,7 +137,7 @@ class Market:
             self.folder)
         try:
             self.start_exchange()
-            self.mizan("buyer", "join", self.url)
+            self.mizan("buyer", "join", self.url, *(["--ca", self.ca] if tls else []))
             if grant:
                 self.grant("buyer", grant)
             if provider:
@@ -166,6 +175,8 @@ class Market:
     def command(self, party, exchange=True):
         home = self.home(party)
         words = [str(BINARY), "--home", str(home), "--passphrase-file", str(home / "passphrase")]
+        if exchange and self.ca and party != "buyer":  # who joined remembers it
+            words += ["--ca", str(self.ca)]
         return words + (["--exchange", self.url] if exchange else [])
 
     def run(self, command, check=True, timeout=PATIENCE_S, **options):
@@ -196,7 +207,7 @@ class Market:
         request = urllib.request.Request(self.url + target, data=data, headers=headers or {},
                                          method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30, context=self.trust) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())

@@ -1,4 +1,7 @@
-"""The buyer's home: keys, unlocking, joining, watching, the prompt, scripts with #SBATCH headers."""
+"""The buyer's home: keys, unlocking, joining, watching, the prompt, scripts with #SBATCH headers.
+
+Its exchange, provider and buyers talk TLS with each other.
+"""
 import json
 import pathlib
 import signal
@@ -11,7 +14,7 @@ from harness import BINARY, Market, main, wait_until
 class Home(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.market = Market().__enter__()
+        cls.market = Market(tls=True).__enter__()
 
     @classmethod
     def tearDownClass(cls):
