@@ -12,7 +12,7 @@ namespace mizan::cli {
 namespace {
 
 Result<int> get(const Context& context, const std::string& ref, const fs::path& to) {
-  MIZAN_TRY(session, Session::open(context, Access::requests));
+  MIZAN_TRY(session, Session::open(context, Access::orders));
   MIZAN_TRY(job, find_job(context, session, ref));
   if (!job.order)
     return fail(ErrorCode::not_found,

@@ -1,6 +1,7 @@
 // mizan: one binary for buyers, providers, operators and officers.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/nearest.hpp"
+#include "crypto/private_process.hpp"
 #include "mizan/commands.hpp"
 
 #include <fmt/format.h>
@@ -82,6 +83,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mizan::make_process_private();
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe or socket is an error value, not a death
   try {
     return run(argc, argv);

@@ -25,7 +25,6 @@ struct OrderState {
   Signature signature;
   std::string spec;  ///< canonical JSON, whose hash the bid signs
   std::string idempotency_key;
-  std::string output_key;  ///< X25519 secret, hex: opens the outputs
   std::string outputs_to;  ///< folder for the outputs, absolute; "" is none
   std::string request;     ///< what `run` was asked for, as a hash: `run` again finds it
   uint64_t created_at_ms = 0;
@@ -35,7 +34,7 @@ struct OrderState {
   std::optional<LeaseId> lease{};  ///< its latest, once the exchange has answered
 
   MIZAN_FIELDS(order, name, exchange, exchange_id, account, bid, signature, spec, idempotency_key,
-               output_key, outputs_to, request, created_at_ms, client, lease)
+               outputs_to, request, created_at_ms, client, lease)
 };
 
 fs::path order_folder(const fs::path& home, const OrderId& order);

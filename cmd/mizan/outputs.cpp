@@ -1,5 +1,8 @@
 #include "mizan/outputs.hpp"
 
+#include "base/ensure.hpp"
+#include "crypto/hash.hpp"
+#include "crypto/random.hpp"
 #include "crypto/sealed.hpp"
 #include "mizan/print.hpp"
 #include "transfer/tree.hpp"
@@ -30,10 +33,7 @@ class Scratch {
   fs::path path_;
 };
 
-Result<void> open_sealed(const fs::path& sealed, const fs::path& plain,
-                         const std::string& key_hex) {
-  MIZAN_TRY(secret, parse_hex(key_hex));
-  MIZAN_TRY(key, BoxKey::from_bytes(secret));
+Result<void> open_sealed(const fs::path& sealed, const fs::path& plain, const BoxKey& key) {
   MIZAN_TRY(source, transfer::file_source(sealed));
   MIZAN_TRY(sink, transfer::FileSink::create(plain));
   Opener opener(key, [&sink](ByteView bytes) { return sink.write(bytes); });
@@ -48,6 +48,20 @@ Result<void> open_sealed(const fs::path& sealed, const fs::path& plain,
 }
 
 }  // namespace
+
+BoxKey output_key_of(const SecretKey& account, const Hash32& exchange, uint64_t bid_nonce) {
+  Bytes preimage;
+  for (const ByteView part : {as_bytes("mizan-output-key"), account.reveal(), exchange.view()})
+    preimage.insert(preimage.end(), part.begin(), part.end());
+  for (int shift = 56; shift >= 0; shift -= 8)
+    preimage.push_back(static_cast<uint8_t>(bid_nonce >> shift));
+  Hash32 secret = keccak256(preimage);
+  wipe(preimage);
+  auto key = BoxKey::from_bytes(secret.view());
+  wipe(secret.bytes);
+  ensure(key.has_value(), "any 32 bytes are an X25519 key");
+  return *std::move(key);
+}
 
 fs::path default_outputs_folder(const fs::path& base, const std::string& name,
                                 const OrderId& order) {
@@ -78,7 +92,8 @@ Result<FetchedOutputs> fetch_outputs(const Context& context, Session& session,
   if (digest.sha256 != outputs)
     return fail(ErrorCode::corrupted,
                 "the outputs are not those of the receipt: their hash differs");
-  MIZAN_CHECK(open_sealed(sealed.path(), plain.path(), order.output_key));
+  MIZAN_CHECK(open_sealed(sealed.path(), plain.path(),
+                          output_key_of(session.key(), order.exchange_id, order.bid.nonce)));
   const Scratch part(folder.string() + ".part");
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), ignored);
   MIZAN_TRY(summary, transfer::unpack_tree_from_file(plain.path(), part.path()));

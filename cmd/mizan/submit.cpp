@@ -5,6 +5,7 @@
 #include "crypto/random.hpp"
 #include "market/order.hpp"
 #include "mizan/json_view.hpp"
+#include "mizan/outputs.hpp"
 #include "mizan/print.hpp"
 #include "transfer/tree.hpp"
 
@@ -242,9 +243,10 @@ std::string request_hash(const Session& session, const JobRequest& request,
 
 Result<OrderState> make_order(const Context& context, Session& session, const JobRequest& request,
                               const Plan& plan, const std::optional<Hash32>& workdir) {
-  const BoxKey output_key = BoxKey::generate();
+  MIZAN_TRY(nonce,
+            take_nonces(context.home, session.account(), session.info().id, request.file.nodes));
   Hash32 output_public;
-  output_public.bytes = output_key.public_key().bytes;
+  output_public.bytes = output_key_of(session.key(), session.info().id, nonce).public_key().bytes;
   const job::Spec spec = spec_of(request, workdir, output_public);
   MIZAN_CHECK(job::check(spec.job));
   MIZAN_TRY(spec_text, canonical_json(job::spec_json(spec)));
@@ -252,8 +254,6 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
     return fail(ErrorCode::too_large,
                 fmt::format("the job is {} bytes, of at most {}: put long scripts into the workdir",
                             spec_text.size(), kSpecBytesMax));
-  MIZAN_TRY(nonce,
-            take_nonces(context.home, session.account(), session.info().id, request.file.nodes));
   const uint64_t now = session.exchange_time_ms() / 1000;
   const uint64_t soon = session.domain().is_credits() ? kBidValidSeconds : kChainBidSeconds;
   const uint64_t valid = request.wait_for_officer ? kOfficerSeconds : soon;
@@ -284,7 +284,6 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
   state.signature = eip712::sign(domain, state.bid, session.key());
   state.spec = spec_text;
   state.idempotency_key = hex(random_bytes(16));
-  state.output_key = hex(output_key.reveal());
   state.request = request_hash(session, request, workdir);
   state.created_at_ms = system_clock().now().ms;
   state.client = "attached";

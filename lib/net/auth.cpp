@@ -177,18 +177,28 @@ Result<Address> Authenticator::check(const Request& request, std::string_view bo
 Result<void> Authenticator::spend(const Address& account, uint64_t nonce, UnixMs issued,
                                   UnixMs now) {
   const std::lock_guard lock(mutex_);
-  while (!by_time_.empty() && by_time_.begin()->first < now.ms) {
+  const auto forget_first = [this] {
     spent_.erase(by_time_.begin()->second);
     by_time_.erase(by_time_.begin());
-  }
-  if (spent_.size() >= max_nonces_)
-    return fail(ErrorCode::limit_exceeded, "too many signed requests within a minute; wait");
+  };
+  // Kept one window longer than the request is good for, against a clock that steps back a little.
+  while (!by_time_.empty() && by_time_.begin()->first + 2 * kWindowMs < now.ms) forget_first();
+  if (issued.ms <= forgotten_ms_)
+    return fail(Error{ErrorCode::expired,
+                      "so many requests came since this one was signed that it cannot be told "
+                      "whether it is new; sign it again",
+                      {}}
+                    .with("field", "Mizan-Issued-At-Ms")
+                    .with("timeMs", std::to_string(now.ms)));
   if (!spent_.emplace(account, nonce).second)
     return fail(
         Error{ErrorCode::replayed, "this signed request was used before; sign a new one", {}}.with(
             "field", "Mizan-Nonce"));
-  // Kept one window longer than the request is good for, against a clock that steps back a little.
-  by_time_.emplace(issued.ms + 2 * kWindowMs, std::pair(account, nonce));
+  by_time_.emplace(issued.ms, std::pair(account, nonce));
+  if (spent_.size() > max_nonces_) {
+    forgotten_ms_ = by_time_.begin()->first;
+    forget_first();
+  }
   return {};
 }
 

@@ -48,9 +48,11 @@ class Authenticator {
  public:
   static constexpr uint64_t kWindowMs = 60'000;  ///< either side of the exchange's clock
 
-  explicit Authenticator(eip712::Domain domain, size_t max_nonces = 1'000'000);
+  explicit Authenticator(eip712::Domain domain, size_t max_nonces = 500'000);
 
   /// The account that asks, or unauthenticated, expired or replayed. `body` as for Signer::sign.
+  /// Past `max_nonces` the oldest is forgotten, and what was signed no later than it is expired: a
+  /// flood takes from others nothing but the time to be slow in.
   Result<Address> check(const Request& request, std::string_view body, UnixMs now);
 
  private:
@@ -60,7 +62,8 @@ class Authenticator {
   const size_t max_nonces_;
   std::mutex mutex_;
   std::set<std::pair<Address, uint64_t>> spent_;
-  std::multimap<uint64_t, std::pair<Address, uint64_t>> by_time_;  ///< when each may be forgotten
+  std::multimap<uint64_t, std::pair<Address, uint64_t>> by_time_;  ///< when each was issued, in ms
+  uint64_t forgotten_ms_ = 0;  ///< of what was issued until then nothing is known
 };
 
 }  // namespace mizan::net

@@ -1,5 +1,6 @@
 #include "net/socket_session.hpp"
 
+#include "base/utf8.hpp"
 #include "net/tls_context.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -74,8 +75,7 @@ class QueuedSocket final : public Socket {
       const std::lock_guard lock(shared_->mutex);
       if (shared_->ended || shared_->closing) return;
       shared_->closing = true;
-      shared_->goodbye = std::move(reason);
-      shared_->goodbye.resize(std::min<size_t>(shared_->goodbye.size(), 120));
+      shared_->goodbye = printable_utf8(std::string_view(reason).substr(0, 120));
     }
     shared_->wake->notify();
   }

@@ -1,6 +1,7 @@
 #include "provider/wire.hpp"
 
 #include "base/ensure.hpp"
+#include "base/utf8.hpp"
 #include "codec/base64.hpp"
 #include "codec/domain_json.hpp"
 #include "codec/json_fields.hpp"
@@ -220,7 +221,7 @@ std::string reject_message(uint64_t id, const LeaseId& lease, const Error& why) 
   return message("reject", {{"id", id},
                             {"lease", to_json(lease)},
                             {"code", to_json(std::string(to_string(why.code)))},
-                            {"message", to_json(why.message.substr(0, 500))}});
+                            {"message", to_json(printable_utf8(why.message.substr(0, 500)))}});
 }
 
 std::string log_message(uint64_t id, const LeaseId& lease, uint64_t offset, ByteView data) {

@@ -78,6 +78,9 @@ Result<void> read_sizes(const YamlMap& map, ExchangeConfig& config) {
                      [&](uint64_t n) { config.service.logs_bytes_max = n << 30; }));
   MIZAN_CHECK(number(map, "commands_per_second", 1, kMost, [&](uint64_t n) {
     config.service.commands = {static_cast<uint32_t>(10 * n), static_cast<uint32_t>(n)};
+    // Who may order more often may also ask more often.
+    config.server.requests_per_second_per_address =
+        std::max(config.server.requests_per_second_per_address, static_cast<uint32_t>(5 * n));
   }));
   MIZAN_CHECK(
       number(map, "artifact_gb", 1, kMost, [&](uint64_t n) { artifacts.each_bytes = n << 30; }));

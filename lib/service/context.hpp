@@ -44,6 +44,8 @@ struct ServiceConfig {
   std::filesystem::path status_lists{};          ///< see CredentialDesk
   RateLimitOptions commands{2000, 200};          ///< of an address, by HTTP and by agents' messages
   RateLimitOptions plans{100, 20};               ///< of an address
+  RateLimitOptions searches{500, 50};            ///< of offers, of an address
+  RateLimitOptions reconnects{60, 2};            ///< of one provider's agents
   RateLimitOptions no_matches{50, 5};            ///< bids of an account that matched nothing
   RateLimitOptions proofs{10, 1};                ///< credentials of an account
   std::filesystem::path state;                   ///< logs/, artifacts/ and rulesets/ stand in it
@@ -52,6 +54,7 @@ struct ServiceConfig {
   ArtifactLimits artifacts{};
   SequencerOptions sequencer{};
   size_t max_watchers = 1000;  ///< of offers
+  size_t max_watchers_per_address = 50;
 };
 
 /// What an exchange of kind evm stands on besides.
@@ -113,6 +116,8 @@ struct Context {
         credentials(hex0x(parts.keys.exchange_id().view()), config.status_lists),
         commands(parts.clock, config.commands, "orders and messages from this address"),
         plans(parts.clock, config.plans, "plans from this address"),
+        searches(parts.clock, config.searches, "searches for offers from this address"),
+        reconnects(parts.clock, config.reconnects, "connections of this provider's agent"),
         no_matches(parts.clock, config.no_matches, "bids of this account that matched nothing"),
         proofs(parts.clock, config.proofs, "credentials of this account") {}
 
@@ -129,6 +134,8 @@ struct Context {
   CredentialDesk credentials;
   RateLimit commands;
   RateLimit plans;
+  RateLimit searches;
+  RateLimit reconnects;
   RateLimit no_matches;
   RateLimit proofs;
 

@@ -2,12 +2,16 @@
 
 #include "service/wire.hpp"
 
+#include <algorithm>
+
 namespace mizan::service {
 
 /// `show` comes from one thread at a time: opening, then ticks.
 class OfferWatch::Watcher final : public net::SocketHandler {
  public:
-  Watcher(Context& context, std::string query) : context_(context), query_(std::move(query)) {}
+  Watcher(Context& context, std::string query, std::string peer_)
+      : peer(std::move(peer_)), context_(context), query_(std::move(query)) {}
+  const std::string peer;
 
   void on_open(std::shared_ptr<net::Socket> socket) override {
     {
@@ -66,7 +70,7 @@ class OfferWatch::Watcher final : public net::SocketHandler {
   bool over_ = false;
 };
 
-Result<std::shared_ptr<net::SocketHandler>> OfferWatch::open(std::string query) {
+Result<std::shared_ptr<net::SocketHandler>> OfferWatch::open(std::string query, std::string peer) {
   // A query that does not parse is told before the upgrade.
   const auto probe = context_.state.read(
       [&](const exchange::Exchange& core) { return core.offers(query, "", 1); });
@@ -75,12 +79,25 @@ Result<std::shared_ptr<net::SocketHandler>> OfferWatch::open(std::string query) 
   std::erase_if(watchers_, [](const auto& weak) { return weak.expired(); });
   if (watchers_.size() >= context_.config.max_watchers)
     return fail(ErrorCode::limit_exceeded, "too many watch the offers already; try later");
-  auto watcher = std::make_shared<Watcher>(context_, std::move(query));
+  const auto here = std::ranges::count_if(watchers_, [&peer](const auto& weak) {
+    const auto watcher = weak.lock();
+    return watcher && watcher->peer == peer;
+  });
+  if (static_cast<size_t>(here) >= context_.config.max_watchers_per_address)
+    return fail(ErrorCode::limit_exceeded,
+                "too many watch the offers from this address already; close one");
+  auto watcher = std::make_shared<Watcher>(context_, std::move(query), std::move(peer));
   watchers_.push_back(watcher);
   return std::shared_ptr<net::SocketHandler>(std::move(watcher));
 }
 
 void OfferWatch::tick() {
+  if (ticking_.exchange(true)) return;
+  show_all();
+  ticking_ = false;
+}
+
+void OfferWatch::show_all() {
   std::vector<std::shared_ptr<Watcher>> watchers;
   {
     const std::lock_guard lock(mutex_);

@@ -128,10 +128,13 @@ Result<std::shared_ptr<net::SocketHandler>> Routes::upgrade(const net::Request& 
   ++context_.requests;
   MIZAN_TRY(query, net::parse_query(head.query()));
   const auto parts = split(head.path());
-  if (head.path() == "/v1/offers/watch")
-    return watch_.open(std::string(net::header_or_empty(query, "query")));
+  if (head.path() == "/v1/offers/watch") {
+    MIZAN_CHECK(context_.searches.take(head.peer));
+    return watch_.open(std::string(net::header_or_empty(query, "query")), head.peer);
+  }
   if (head.path() == "/v1/agent") {
     MIZAN_TRY(provider, caller(head));
+    MIZAN_CHECK(context_.reconnects.take(hex0x(provider.view())));
     return agents_.open(provider, head.peer);
   }
   if (parts.size() == 4 && parts[1] == "leases" && parts[3] == "stream") {

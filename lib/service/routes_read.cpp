@@ -131,6 +131,8 @@ void Routes::get_metrics(Call call) {
 
 void Routes::get_offers(Call call) {
   answer(call, [&]() -> Result<json::value> {
+    // Every live ask is looked at, for anybody.
+    MIZAN_CHECK(context_.searches.take(call.request.peer));
     MIZAN_CHECK(only(call.query, {"query", "order", "limit"}));
     MIZAN_TRY(limit, number_of(call.query, "limit", kUsualRows));
     if (limit > kMostRows) return bad_field("limit", "is at most 1000");

@@ -19,8 +19,13 @@ namespace mizan::net {
 /// Reads wait 20 s at most, then end as if the other side had closed.
 class RawConnection {
  public:
-  explicit RawConnection(uint16_t port)
+  /// `from` is one of 127.0.0.0/8: to the server each is an address of its own.
+  explicit RawConnection(uint16_t port, const char* from = "127.0.0.1")
       : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = ::inet_addr(from);
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);

@@ -29,7 +29,6 @@ TEST_F(Home, an_order_is_read_back_as_it_was_written) {
   state.name = "job";
   state.bid.max_total = u128{1} << 90;
   state.spec = R"({"job":{}})";
-  state.output_key = "abcd";
   state.client = "attached";
   state.lease = random_fixed<LeaseId>();
   ASSERT_TRUE(save_order(home_, state));

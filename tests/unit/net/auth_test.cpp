@@ -120,12 +120,18 @@ TEST_F(Auth, RefusesForgedLogins) {
   }
 }
 
-TEST_F(Auth, BoundsWhatItRemembers) {
+TEST_F(Auth, RemembersSoMuchAndTakesNothingTwice) {
   Authenticator small(domain_, 2);
-  EXPECT_TRUE(small.check(request(signer_, "GET", "/", ""), "", kNow));
-  EXPECT_TRUE(small.check(request(signer_, "GET", "/", ""), "", kNow));
-  EXPECT_EQ(small.check(request(signer_, "GET", "/", ""), "", kNow).error().code,
-            ErrorCode::limit_exceeded);
+  const auto at = [this](uint64_t ms) {
+    return request(signer_, "GET", "/", "", "", UnixMs{kNow.ms + ms});
+  };
+  const Request first = at(0), second = at(1), third = at(2);
+  for (const Request* made : {&first, &second, &third})
+    EXPECT_TRUE(small.check(*made, "", kNow)) << "a flood keeps nobody out";
+  EXPECT_EQ(small.check(first, "", kNow).error().code, ErrorCode::expired) << "it is forgotten";
+  EXPECT_EQ(small.check(at(0), "", kNow).error().code, ErrorCode::expired);
+  EXPECT_EQ(small.check(second, "", kNow).error().code, ErrorCode::replayed);
+  EXPECT_EQ(small.check(third, "", kNow).error().code, ErrorCode::replayed);
   const UnixMs later{kNow.ms + 200'000};
   EXPECT_TRUE(small.check(request(signer_, "GET", "/", "", "", later), "", later));
 }

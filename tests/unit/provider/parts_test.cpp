@@ -1,4 +1,5 @@
 // Configuration, inventory, store, records and workers, each by itself.
+#include "base/utf8.hpp"
 #include "codec/json_fields.hpp"
 #include "crypto/hash.hpp"
 #include "provider/config.hpp"
@@ -8,6 +9,7 @@
 #include "provider/outputs.hpp"
 #include "provider/record.hpp"
 #include "provider/store.hpp"
+#include "provider/wire.hpp"
 
 #include <gtest/gtest.h>
 
@@ -259,6 +261,12 @@ TEST(ExchangeFacts, MustFitTogether) {
   EXPECT_EQ(facts->voucher_interval_s, 10U);
   answer.erase("meter");
   EXPECT_FALSE(parse_exchange(json_text(answer)));
+}
+
+TEST(Wire, AReasonIsCutBetweenCharacters) {
+  const Error why{ErrorCode::conflict, std::string(499, 'x') + "\u00e9\u00e9", {}};
+  EXPECT_TRUE(parse_json(reject_message(1, LeaseId{}, why)));
+  EXPECT_TRUE(is_utf8(reject_message(1, LeaseId{}, why)));
 }
 
 TEST(Outputs, AreNamedAsTheBuyerNamesThem) {

@@ -260,6 +260,32 @@ TEST(Hostile, UnknownCallsAndQueriesAreRefused) {
   EXPECT_TRUE(world.open("/v1/leases/0x12/stream", &world.buyer).error);
 }
 
+TEST(Hostile, AnAgentThatReconnectsInALoopIsHeldUpAlone) {
+  World world([](ServiceConfig& config) { config.reconnects = {3, 1}; });
+  const auto other = world.open_market();
+  const SecretKey restless = SecretKey::generate();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(world.open("/v1/agent", &restless).handler);
+  EXPECT_EQ(world.open("/v1/agent", &restless).error->code, ErrorCode::limit_exceeded);
+  EXPECT_TRUE(world.open("/v1/agent", &world.provider).handler);
+  world.pass(1000);
+  EXPECT_TRUE(world.open("/v1/agent", &restless).handler);
+}
+
+TEST(Hostile, SearchesOfAnAddressAreBounded) {
+  World world([](ServiceConfig& config) {
+    config.searches = {6, 1};
+    config.max_watchers_per_address = 2;
+  });
+  const auto first = world.open("/v1/offers/watch?query=");
+  const auto second = world.open("/v1/offers/watch?query=");
+  EXPECT_TRUE(first.handler && second.handler);
+  EXPECT_EQ(world.open("/v1/offers/watch?query=").error->code, ErrorCode::limit_exceeded);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(world.get("/v1/offers").status, 200U);
+  EXPECT_EQ(world.get("/v1/offers").status, 429U);
+  world.pass(1000);
+  EXPECT_EQ(world.get("/v1/offers").status, 200U);
+}
+
 TEST(Hostile, OthersSeeNothingOfALease) {
   World world;
   auto agent = world.open_market();
