@@ -97,6 +97,35 @@ class Home(unittest.TestCase):
         finally:
             config.write_text(json.dumps(settings))
 
+    def test_nothing_leaves_in_clear(self):
+        market = self.market
+        port = market.port
+        home = ["--home", str(market.folder / "elsewhere")]
+        for url, words in ((f"https://127.0.0.1:{port}", "--ca"),
+                           (f"http://127.0.0.1:{port}", ""),
+                           ("http://192.0.2.1:80", "write https://192.0.2.1:80")):
+            done = market.run([str(BINARY), *home, "join", url], check=False)
+            self.assertNotEqual(done.returncode, 0, url)
+            self.assertIn(words, done.stderr)
+        state = market.folder / "open"
+        command = [str(BINARY), "exchange", "--state-dir", str(state), "--rules", "none",
+                   "--operator", market.addresses["operator"]]
+        pem, key = market.ca.parent / "server.pem", market.ca.parent / "server.key"
+        for more, words in ((["--listen", "0.0.0.0:0"], "needs TLS"),
+                            (["--listen", "nowhere:0"], "is not an IP address"),
+                            (["--listen", f"127.0.0.1:{port}"], "cannot listen"),
+                            (["--tls-certificate", str(pem)], "tls.key: is missing"),
+                            (["--tls-certificate", str(pem), "--tls-key", str(pem)],
+                             "tls.key: ")):
+            done = market.run(command + more, check=False)
+            self.assertNotEqual(done.returncode, 0, more)
+            self.assertIn(words, done.stderr)
+            self.assertFalse(state.exists(), "a refused start leaves nothing behind")
+        self.assertEqual(oct(key.stat().st_mode & 0o777), "0o600")
+        done = market.run([str(BINARY), "certificate", "make", "--out", str(key.parent)],
+                          check=False)
+        self.assertIn("is there already", done.stderr)
+
     def test_prompt(self):
         market = self.market
         done = market.mizan("buyer", "run", "--", "true", check=False)

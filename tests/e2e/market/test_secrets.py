@@ -103,7 +103,7 @@ class Secrets(unittest.TestCase):
             secrets = self.collect(market)
             places = dict(self.processes())
             self.assertTrue(any(b"exchange.yaml" in text for text in places.values()))
-            self.assertTrue(any(b"MIZAN_JOB_NAME" in text for text in places.values()))
+            self.assertTrue(any(b"MIZAN_LEASE=" in text for text in places.values()))
 
             control = subprocess.run(["sh", "-c", "kill -ABRT $$"], check=False)
             self.assertEqual(control.returncode, -signal.SIGABRT)
@@ -124,7 +124,8 @@ class Secrets(unittest.TestCase):
             market.mizan("buyer", "stop", market.leases()[0]["lease"])
             wait_until(lambda: market.leases()[0]["state"] in ("settled", "failed"), "its end")
             market.mizan("buyer", "logs", market.leases()[0]["lease"], check=False)
-            market.exchange.terminate()
+            for program in (market.agent, market.exchange):
+                program.terminate()
             places |= dict(self.files(market))
             self.assertTrue(any("/journal/" in name for name in places))
             self.assertIn(b"started", b"".join(v for k, v in places.items() if "/logs/" in k))
