@@ -3,7 +3,7 @@
 
     bench/attack_bench.py [--seconds 5] [--bin build/release/mizan] [--only NAME ...]
 
-Prints the table of docs/BENCHMARKS.md. Orders are signed beforehand and sent at fixed times (80 a
+Prints the table of docs/BENCHMARKS.md. Orders are signed beforehand and sent at fixed times (50 a
 second, open loop: an order's time counts from when it was meant to be sent). Attackers are
 processes on the same machine with addresses of their own (127.0.0.2 and on); what of a delay is
 only their load on the shared cores shows the row "busy neighbours". RSS is the exchange's.
@@ -30,7 +30,7 @@ from client import Client, Domain, Exchange, Key, WebSocket  # noqa: E402
 from eip712 import keccak  # noqa: E402
 from openapi_test import ZERO, Walk, canonical  # noqa: E402
 
-RATE = 80
+RATE = 50
 SECP = ctypes.CDLL("libsecp256k1.so.1")
 SECP.secp256k1_context_create.restype = ctypes.c_void_p
 CONTEXT = ctypes.c_void_p(SECP.secp256k1_context_create(513))
@@ -123,6 +123,7 @@ class Market:
         self.domain = Domain(self.info["domain"]["salt"])
         self.client.domain = self.domain
         self.grants = itertools.count(1)
+        self.lied = ()
         self.deadline = int(time.time()) + 3600
 
     def funded(self):
@@ -432,10 +433,10 @@ def liar(market):
     return [run]
 
 
-ATTACKS = {"nothing": lambda _: [], "busy neighbours": neighbours, "flood": flood,
+ATTACKS = {"nothing": lambda _: [], "lies about time": liar, "busy neighbours": neighbours, "flood": flood,
            "forged signatures": forged, "slow clients": slow, "idle connections": idle,
            "huge and endless": huge, "open and cancel": cancels, "reconnects": reconnects,
-           "lies about time": liar, "nothing, at the end": lambda _: []}
+           "nothing, at the end": lambda _: []}
 
 
 def attacked(market, honest, name):
@@ -467,13 +468,22 @@ def attacked(market, honest, name):
     if name == "idle connections":
         said = f"{done:,}"
     if name == "lies about time":
-        walk, lease, since = market.lied
-        shown = walk.client.get(f"/v1/leases/{lease}", walk.buyer).json
-        bound = 1000 * 2 * (time.time() - since + 1)
-        assert int(shown["charged"]) <= bound, (shown, bound)
-        said += f"; billed {int(shown['charged']) / 2000:.0f} s of {time.time() - since:.0f} s"
+        market.lied += (time.time(),)
     print(f"| {name} | {said} | {p50:.1f} | {p99:.1f} | {failed} | {before:.0f} | {peak:.0f} | "
           f"{market.rss_mb():.0f} |", flush=True)
+
+
+def tell_the_bill(market):
+    """What the liar's lease costs once the exchange has given its agent up: its grace is 30 s."""
+    walk, lease, since, until = market.lied
+    while True:
+        shown = walk.client.get(f"/v1/leases/{lease}", walk.buyer).json
+        if shown["state"] in ("settled", "failed"):
+            break
+        time.sleep(1)
+    print(f"The liar's lease: {shown['state']}, {shown['secondsBilled']} s billed; its agent was "
+          f"there for {until - since:.1f} s.")
+    assert shown["secondsBilled"] <= until - since + 1, shown
 
 
 def main():
@@ -493,6 +503,8 @@ def main():
             print("|---|---|---|---|---|---|---|---|")
             for name in names:
                 attacked(market, honest, name)
+            if market.lied:
+                tell_the_bill(market)
         finally:
             market.exchange.stop()
 

@@ -19,6 +19,9 @@ namespace {
 namespace http = beast::http;
 
 constexpr size_t kServedPiece = 64 << 10;
+// What is still read of those that were refused, so that they see why; more are cut off.
+constexpr size_t kMostDrained = 16;
+constexpr int kDrainedPieces = 16;
 
 Error no_answer() {
   return Error{ErrorCode::unavailable, "the exchange is stopping; try again", {}};
@@ -79,6 +82,7 @@ struct Server::Impl {
   Peers peers{options};                 // I/O thread only
   std::atomic<size_t> connections = 0;  // and held_bytes: as the I/O thread last saw them
   std::atomic<size_t> held_bytes = 0;
+  size_t draining = 0;  // I/O thread only
   std::atomic<uint64_t> accepted = 0;
   std::atomic<uint64_t> refused = 0;
   std::atomic<uint64_t> requests = 0;
@@ -204,14 +208,15 @@ asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, PeerShare& sh
 asio::awaitable<void> Server::Impl::refuse(Stream& stream, const Error& error) {
   co_await write(stream, error_response(error), 11, false);
   if (!stream.has_tls()) co_await stream.finish();
+  if (draining >= kMostDrained) co_return;
   // Drain what the peer still sends for a moment, so that it reads the answer before a reset.
+  ++draining;
   stream.expires_after(Milliseconds{1000});
   std::vector<char> drain(kServedPiece);
-  for (int pieces = 0; pieces < 64; ++pieces) {
-    error_code ec;
+  error_code ec;
+  for (int pieces = 0; pieces < kDrainedPieces && !ec; ++pieces)
     co_await stream.async_read_some(asio::buffer(drain), into(ec));
-    if (ec) co_return;
-  }
+  --draining;
 }
 
 asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer& buffer,

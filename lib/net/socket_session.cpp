@@ -18,7 +18,7 @@ namespace websocket = beast::websocket;
 namespace http = beast::http;
 using WebSocketStream = websocket::stream<Stream>;
 
-constexpr size_t kPiece = 16 << 10;
+constexpr size_t kMessagePiece = 16 << 10;
 
 struct Message {
   std::string text;
@@ -160,7 +160,7 @@ asio::awaitable<void> write_queue(std::shared_ptr<Connection> connection) {
 asio::awaitable<Result<void>> read_message(Connection& connection, beast::flat_buffer& buffer,
                                            PeerShare* share, error_code& ec) {
   do {
-    co_await connection.ws.async_read_some(buffer, kPiece, into(ec));
+    co_await connection.ws.async_read_some(buffer, kMessagePiece, into(ec));
     if (ec) co_return Result<void>{};
     if (share != nullptr && !share->hold(buffer.size()))
       co_return fail(ErrorCode::limit_exceeded,

@@ -12,7 +12,7 @@ namespace {
 
 namespace ssl = asio::ssl;
 
-struct Free {
+struct FreePem {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
   void operator()(BIO* bio) const { BIO_free(bio); }
 };
@@ -43,11 +43,11 @@ Result<void> use_key(SSL_CTX* context, const TlsFiles& files) {
   if (!text)
     return fail(
         Error{text.error().code, "tls.key: " + text.error().message, {}}.with("field", "tls.key"));
-  const std::unique_ptr<BIO, Free> bio(
+  const std::unique_ptr<BIO, FreePem> bio(
       BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
   // Without a passphrase at hand an encrypted key is an error, not a question on the terminal.
   const auto no_passphrase = [](char*, int, int, void*) { return 0; };
-  const std::unique_ptr<EVP_PKEY, Free> key(
+  const std::unique_ptr<EVP_PKEY, FreePem> key(
       PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
   const bool encrypted = text->find("ENCRYPTED") != std::string::npos;
   wipe(*text);

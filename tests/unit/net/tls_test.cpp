@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 /// Answers with the request's line and body; /big with 3 MB; /ws echoes.
-class Echo final : public Handler {
+class TlsEcho final : public Handler {
  public:
   struct EchoSocket final : SocketHandler {
     void on_open(std::shared_ptr<Socket> opened) override { socket = std::move(opened); }
@@ -89,7 +89,7 @@ class TlsTest : public testing::Test {
       fs::temp_directory_path() / ("mizan_tls_" + std::to_string(::getpid()) + "_" +
                                    testing::UnitTest::GetInstance()->current_test_info()->name());
   std::string ca_;
-  Echo echo_;
+  TlsEcho echo_;
   std::unique_ptr<Server> server_;
 };
 
