@@ -73,13 +73,17 @@ PeerShare::~PeerShare() {
   --peers_->connections_;
 }
 
-Pace::Clock::duration PeerShare::next_request() {
+Pace::Clock::duration PeerShare::next_request(uint32_t requests) {
   const uint32_t per_second = peers_->options_.requests_per_second_per_address;
-  return entry_->second.requests.next(Pace::Clock::now(), every(per_second), 10 * per_second);
+  const auto now = Pace::Clock::now();
+  Pace::Clock::duration wait{};
+  for (uint32_t i = 0; i < requests; ++i)
+    wait = entry_->second.requests.next(now, every(per_second), 2 * per_second);
+  return wait;
 }
 
-asio::awaitable<void> wait_turn(PeerShare& share) {
-  const auto wait = share.next_request();
+asio::awaitable<void> wait_turn(PeerShare& share, uint32_t requests) {
+  const auto wait = share.next_request(requests);
   if (wait == Pace::Clock::duration::zero()) co_return;
   asio::steady_timer timer(co_await asio::this_coro::executor, wait);
   error_code ignored;

@@ -67,8 +67,8 @@ class PeerShare {
   bool entered() const { return peers_ != nullptr; }
   const std::string& peer() const { return entry_->first; }
   /// How long the request (or message) that has come must wait until it is dealt with: an address
-  /// that asks too often is slowed down, not refused.
-  Pace::Clock::duration next_request();
+  /// that asks too often is slowed down, not refused. It weighs as much as `requests` small ones.
+  Pace::Clock::duration next_request(uint32_t requests);
   /// From now on this connection keeps `bytes` in memory, all in all. False if that is more than
   /// its address, or all together, may have; what it kept before it still keeps.
   bool hold(size_t bytes);
@@ -80,6 +80,6 @@ class PeerShare {
 };
 
 /// Waits as long as the connection's next request must.
-asio::awaitable<void> wait_turn(PeerShare& share);
+asio::awaitable<void> wait_turn(PeerShare& share, uint32_t requests = 1);
 
 }  // namespace mizan::net

@@ -3,15 +3,14 @@
 #include "net/answer.hpp"
 #include "net/socket_session.hpp"
 #include "net/tls_context.hpp"
+#include "net/write_response.hpp"
 
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 
 #include <atomic>
 #include <thread>
-#include <unistd.h>
 
 namespace mizan::net {
 namespace {
@@ -69,9 +68,7 @@ struct Server::Impl {
                                   http::request_parser<http::empty_body>& head, PeerShare& share);
   asio::awaitable<Result<void>> read_streamed(Stream& stream, beast::flat_buffer& buffer,
                                               http::request_parser<http::empty_body>& head,
-                                              const BodyPlan& plan);
-  asio::awaitable<bool> write(Stream& stream, Response response, unsigned version, bool keep_alive);
-  asio::awaitable<bool> write_file(Stream& stream, const FileRange& file);
+                                              const BodyPlan& plan, PeerShare& share);
   asio::awaitable<void> refuse(Stream& stream, const Error& error);
   Error cannot_listen(const error_code& ec) const;
 
@@ -206,7 +203,7 @@ asio::awaitable<void> Server::Impl::serve_requests(Stream& stream, PeerShare& sh
 }
 
 asio::awaitable<void> Server::Impl::refuse(Stream& stream, const Error& error) {
-  co_await write(stream, error_response(error), 11, false);
+  co_await write_response(stream, error_response(error), 11, false, options.write_timeout);
   if (!stream.has_tls()) co_await stream.finish();
   if (draining >= kMostDrained) co_return;
   // Drain what the peer still sends for a moment, so that it reads the answer before a reset.
@@ -269,8 +266,14 @@ asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer
     co_await http::async_write(stream, go_on, into(ec));
     if (ec) co_return false;
   }
+  if (!plan->sink) {
+    // Read at once below, at whatever speed: it is waited for before.
+    const uint64_t most = request.content_length.value_or(head.chunked() ? plan->max_bytes : 0);
+    stream.expires_never();
+    if (most > kServedPiece) co_await wait_turn(share, static_cast<uint32_t>(most / kServedPiece));
+  }
   if (plan->sink) {
-    body_read = co_await read_streamed(stream, buffer, head, *plan);
+    body_read = co_await read_streamed(stream, buffer, head, *plan, share);
   } else {
     http::request_parser<http::string_body> parser(std::move(head));
     parser.body_limit(plan->max_bytes);
@@ -298,18 +301,20 @@ asio::awaitable<bool> Server::Impl::serve_one(Stream& stream, beast::flat_buffer
                   giver(answer, [] { return error_response(no_answer()); }));
   Response response = co_await answer->wait();
   if (!share.hold(response.body.size())) response = error_response(too_much_at_once());
-  co_return co_await write(stream, std::move(response), version, keep_alive);
+  co_return co_await write_response(stream, std::move(response), version, keep_alive,
+                                    options.write_timeout);
 }
 
 asio::awaitable<Result<void>> Server::Impl::read_streamed(
     Stream& stream, beast::flat_buffer& buffer, http::request_parser<http::empty_body>& head,
-    const BodyPlan& plan) {
+    const BodyPlan& plan, PeerShare& share) {
   http::request_parser<http::buffer_body> parser(std::move(head));
   parser.body_limit(plan.max_bytes);
   std::vector<uint8_t> piece(kServedPiece);
   while (!parser.is_done()) {
     parser.get().body().data = piece.data();
     parser.get().body().size = piece.size();
+    co_await wait_turn(share);
     stream.expires_after(options.body_timeout);
     error_code ec;
     co_await http::async_read(stream, buffer, parser, into(ec));
@@ -324,58 +329,6 @@ asio::awaitable<Result<void>> Server::Impl::read_streamed(
     }
   }
   co_return Result<void>{};
-}
-
-asio::awaitable<bool> Server::Impl::write(Stream& stream, Response response, unsigned version,
-                                          bool keep_alive) {
-  http::response<http::buffer_body> head(static_cast<http::status>(response.status), version);
-  head.set(http::field::server, "mizan");
-  if (!response.content_type.empty()) head.set(http::field::content_type, response.content_type);
-  for (const auto& [name, value] : response.headers) head.set(name, value);
-  head.keep_alive(keep_alive);
-  head.content_length(response.file ? response.file->length() : response.body.size());
-  error_code ec;
-  stream.expires_after(options.write_timeout);
-  // Headers and body leave in one write when they are small: one packet, one wake of the client.
-  if (!response.file && response.body.size() <= kServedPiece) {
-    head.body().data = response.body.data();
-    head.body().size = response.body.size();
-    head.body().more = false;
-    co_await http::async_write(stream, head, into(ec));
-    co_return !ec && keep_alive;
-  }
-  head.body().data = nullptr;
-  head.body().more = true;
-  http::response_serializer<http::buffer_body> serializer(head);
-  co_await http::async_write_header(stream, serializer, into(ec));
-  if (ec) co_return false;
-  if (response.file) co_return co_await write_file(stream, *response.file) && keep_alive;
-  for (size_t done = 0; done < response.body.size();) {
-    const size_t size = std::min(kServedPiece, response.body.size() - done);
-    stream.expires_after(options.write_timeout);
-    co_await asio::async_write(stream, asio::buffer(response.body.data() + done, size), into(ec));
-    if (ec) co_return false;
-    done += size;
-  }
-  co_return keep_alive;
-}
-
-asio::awaitable<bool> Server::Impl::write_file(Stream& stream, const FileRange& file) {
-  std::vector<char> piece(kServedPiece);
-  for (uint64_t done = 0; done < file.length();) {
-    const size_t want = std::min<uint64_t>(piece.size(), file.length() - done);
-    const ssize_t got =
-        ::pread(file.descriptor(), piece.data(), want, static_cast<off_t>(file.offset() + done));
-    // A file shorter than announced: the client notices by the missing bytes.
-    if (got <= 0) co_return false;
-    error_code ec;
-    stream.expires_after(options.write_timeout);
-    co_await asio::async_write(stream, asio::buffer(piece.data(), static_cast<size_t>(got)),
-                               into(ec));
-    if (ec) co_return false;
-    done += static_cast<uint64_t>(got);
-  }
-  co_return true;
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

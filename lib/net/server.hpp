@@ -44,7 +44,8 @@ struct ServerOptions {
   TlsFiles tls{};     ///< none: plain HTTP, on this machine's own addresses alone
   size_t max_connections = 20'000;
   size_t max_connections_per_address = 512;  ///< an IPv6 /64 counts as one address
-  /// Requests and WebSocket messages, after ten seconds' worth at once; what comes faster waits.
+  /// Requests and WebSocket messages, after two seconds' worth at once; what comes faster waits. A
+  /// body counts as one more for each 64 KiB.
   uint32_t requests_per_second_per_address = 1000;
   /// Of bodies, answers and messages over 16 KiB while they are read, dealt with and sent.
   size_t max_memory = 256 << 20;

@@ -41,8 +41,9 @@ class Answer:
 
 
 class Client:
-    def __init__(self, port, domain=None, observe=lambda *_: None):
+    def __init__(self, port, domain=None, observe=lambda *_: None, source="127.0.0.1"):
         self.port, self.domain, self.observe = port, domain, observe
+        self.source = (source, 0)  # any of 127.0.0.0/8
 
     def headers(self, key, method, target, body=b"", idempotency=""):
         if key is None:
@@ -58,7 +59,8 @@ class Client:
     def call(self, method, target, body=None, key=None, idempotency="", more=None):
         raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         signed = b"" if target.startswith("/v1/artifacts/") else raw
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S,
+                                                source_address=self.source)
         connection.request(method, target, raw if method != "GET" else None,
                            self.headers(key, method, target, signed, idempotency) | (more or {}))
         response = connection.getresponse()
@@ -78,7 +80,8 @@ class WebSocket:
     """Text messages only; a refused upgrade is an Answer in `refused`."""
 
     def __init__(self, client, target, key=None):
-        self.socket = socket.create_connection(("127.0.0.1", client.port), DEADLINE_S)
+        self.socket = socket.create_connection(("127.0.0.1", client.port), DEADLINE_S,
+                                               client.source)
         self.buffer, self.refused = b"", None
         headers = {"Host": "x", "Upgrade": "websocket", "Connection": "Upgrade",
                    "Sec-WebSocket-Version": "13",
