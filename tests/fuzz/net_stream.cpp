@@ -51,6 +51,9 @@ class World final : public net::Handler {
     net::ServerOptions options;
     options.max_header_bytes = 4096;
     options.sockets.max_message_bytes = kMostMessage;
+    // All inputs come from one address, as fast as they can.
+    options.max_connections_per_address = 1'000'000;
+    options.requests_per_second_per_address = 1'000'000;
     auto started = net::Server::start(options, *this);
     ensure(started.has_value(), "a server can be started");
     server_ = *std::move(started);
