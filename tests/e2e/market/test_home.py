@@ -89,7 +89,9 @@ class Home(unittest.TestCase):
         market = self.market
         config = market.home("buyer") / "config.json"
         settings = json.loads(config.read_text())
-        config.write_text(json.dumps(settings | {"exchangeId": "0x" + "22" * 32}))
+        other = "0x" + "22" * 32
+        config.write_text(json.dumps(settings | {"exchangeId": other,
+                                                 "domain": settings["domain"] | {"salt": other}}))
         try:
             done = market.mizan("buyer", "offers", check=False)
             self.assertEqual(done.returncode, 1)
