@@ -170,6 +170,8 @@ def attacked(market, honest, name):
     said = f"{done / lasted:,.0f}/s" if attackers else ""
     if name == "idle connections":
         said = f"{done:,}"
+    elif name == "huge and endless":
+        said = f"{done / lasted / 1024:,.0f} MiB/s"
     if name == "lies about time":
         market.lied += (time.time(),)
     print(f"| {name} | {said} | {p50:.1f} | {p99:.1f} | {failed} | {before:.0f} | {peak:.0f} | "
