@@ -3,8 +3,8 @@
 // replay and snapshots agree.
 #include "codec/json_fields.hpp"
 #include "crypto/payees_hash.hpp"
-#include "property/plain_contract.hpp"
 #include "support/chain_world.hpp"
+#include "support/plain_contract.hpp"
 #include "support/seed.hpp"
 
 #include <algorithm>

@@ -49,9 +49,11 @@ void CoreModel::taken(const Exchange& core, const LeaseId& id) {
   }
   for (uint32_t n = 0; n < lease->bid.nodes; ++n)
     expect(spent_.insert({terms.buyer, lease->bid.nonce + n}).second, "a nonce is spent once");
-  u128& balance = balances_[terms.buyer];
-  expect(balance >= lease->escrow, "no balance goes below zero");
-  balance -= lease->escrow;
+  if (core.chain() == nullptr) {
+    u128& balance = balances_[terms.buyer];
+    expect(balance >= lease->escrow, "no balance goes below zero");
+    balance -= lease->escrow;
+  }
   held_[id] = {terms.buyer,  terms.provider,       terms.ask_hash,
                lease->nodes, terms.units_per_node, lease->escrow,
                true};
@@ -97,7 +99,7 @@ void CoreModel::undo(const LeaseId& id) {
   expect(it != held_.end(), "only a live lease is undone");
   if (it == held_.end()) return;
   free_units(it->second);
-  balances_[it->second.buyer] += it->second.escrow;
+  balances_[it->second.buyer] += it->second.escrow;  // on a chain nobody asks
   held_.erase(it);
   std::erase(live, id);
 }
@@ -109,9 +111,15 @@ void CoreModel::closed(const Exchange& core, const LeaseId& id) {
   if (it == held_.end() || lease == nullptr) return;
   const Settlement& s = lease->settlement;
   ++(lease->state == LeaseState::settled ? settled : failed);
-  expect(!it->second.holds_units, "a closing lease gave its units back");
   expect(s.charged + s.refunded == it->second.escrow, "charged + refunded = escrow");
   expect(s.paid + s.fee == s.charged, "paid + fee = charged");
+  if (core.chain() != nullptr) {  // the contract has ended it, perhaps at once, and has its money
+    free_units(it->second);
+    held_.erase(it);
+    std::erase(live, id);
+    return;
+  }
+  expect(!it->second.holds_units, "a closing lease gave its units back");
   expect(s.fee == s.charged * lease->terms.fee_bps / 10'000, "the fee is rounded down");
   const u128 a_second = lease->terms.rate * lease->units();
   expect(s.charged == a_second * lease->seconds_billed(), "charged is whole seconds");
@@ -170,16 +178,18 @@ void CoreModel::compare(const Exchange& core) {
     escrow += held.escrow;
     escrow_of[held.buyer] += held.escrow;
   }
+  const MoneyTotals totals = core.totals();
   for (const auto& [address, balance] : balances_) {
     sum += balance;
     const AccountView view = core.account(address);
-    expect(view.balance.nano == balance, "a balance is what the events make it");
+    expect(core.chain() != nullptr || view.balance.nano == balance,
+           "a balance is what the events make it");
     expect(view.escrowed.nano == escrow_of[address], "an account's escrow is its leases'");
   }
-  const MoneyTotals totals = core.totals();
-  expect(totals.granted.nano == granted_ && totals.balances.nano == sum &&
-             totals.escrow.nano == escrow && totals.fees.nano == fees_,
-         "the totals are the sums");
+  expect(
+      core.chain() != nullptr || (totals.granted.nano == granted_ && totals.balances.nano == sum &&
+                                  totals.escrow.nano == escrow && totals.fees.nano == fees_),
+      "the totals are the sums");
   for (auto it = asks_.begin(); it != asks_.end();) {
     const auto offer = core.find_ask(it->first);
     uint64_t used = 0;

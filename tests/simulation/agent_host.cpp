@@ -41,6 +41,7 @@ AgentHost::AgentHost(Surroundings& world, Network& network, ExchangeHost& exchan
   facts_.identity = exchange.keys().identity.address();
   facts_.meter = exchange.keys().meter.address();
   facts_.clearance = exchange.keys().clearance.address();
+  if (!exchange.domain().is_credits()) facts_.chain = exchange.domain();
   facts_.fee_bps = exchange.config().fee_bps;
   facts_.voucher_interval_s = exchange.config().voucher_interval_s;
   facts_.readiness_s = exchange.config().readiness_s;

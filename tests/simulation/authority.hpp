@@ -16,6 +16,8 @@ class Authority {
   /// good credentials. Goes on until nothing is held.
   void retire();
   /// Grants until it is taken.
+  /// Where money is on a chain: instead of a grant.
+  std::function<void(const Address&, uint64_t)> deposit;
   void grant(const Address& to, uint64_t amount);
   void prove(const Address& account, bool good);
 

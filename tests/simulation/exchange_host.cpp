@@ -1,9 +1,16 @@
 #include "simulation/exchange_host.hpp"
 
 namespace mizan::simulation {
+namespace {
+
+constexpr uint64_t kChainId = 31337;
+const Address kContract{{0xc0}};
+
+}  // namespace
 
 ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& auditor,
-                           const exchange::RuleSets& rules, const std::string& folder)
+                           const exchange::RuleSets& rules, const std::string& folder,
+                           bool on_chain)
     : world_(world),
       network_(network),
       auditor_(auditor),
@@ -11,7 +18,8 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
       clock_(world.scheduler),
       keys_{world.key("identity"), world.key("meter"), world.key("clearance")},
       operator_key_(world.key("operator")),
-      domain_(eip712::Domain::credits(keys_.exchange_id())),
+      domain_(on_chain ? eip712::Domain::evm(kChainId, kContract)
+                       : eip712::Domain::credits(keys_.exchange_id())),
       log_(clock_,
            [this](const std::string& line) {
              if (world_.talks) world_.say("exchange", line);
@@ -22,6 +30,12 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
   config_.fee_bps = static_cast<uint16_t>(random_.below(500));
   config_.voucher_interval_s = static_cast<uint32_t>(random_.between(1, 15));
   config_.readiness_s = 60;
+  if (on_chain) {
+    Random chain = world.random.fork("contract");
+    const ledger::Place first{1'000, keccak256("first"), kEpochMs / 1000 - 10};
+    config_.settlement = {kChainId, kContract, {}, 9, chain.between(1, 60), chain.below(4), first};
+    config_.chain = {"", kChainId, kContract, config_.settlement->depth, first.number};
+  }
   config_.state = folder;
   const auto kept = service::RuleStore::open(config_.state / "rulesets");
   for (const auto& [hash, set] : rules)

@@ -37,7 +37,7 @@ class Pool final : public service::Executor {
 class ExchangeHost {
  public:
   ExchangeHost(Surroundings& world, Network& network, Auditor& auditor,
-               const exchange::RuleSets& rules, const std::string& folder);
+               const exchange::RuleSets& rules, const std::string& folder, bool on_chain);
   ~ExchangeHost();
 
   void start();

@@ -35,6 +35,12 @@ enum class Fault : uint8_t {
   // Clocks.
   clock_jump,
   clock_drift,
+  // The chain, in a world that settles on one.
+  chain_turn,   ///< up to eight blocks are gone, and what was in some of them
+  chain_drop,   ///< a transaction is forgotten
+  chain_away,   ///< the node does not answer
+  chain_slow,   ///< no block for minutes
+  chain_clock,  ///< a block's time is not that of the world
   count
 };
 inline constexpr size_t kFaults = static_cast<size_t>(Fault::count);
@@ -43,7 +49,10 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
     "half_open",       "partition",     "exchange_crash", "power_loss",  "torn_write",
     "reordered_write", "failed_sync",   "full_disk",      "bit_rot",     "exchange_pause",
     "agent_crash",     "machine_crash", "agent_disk",     "job_trouble", "clock_jump",
-    "clock_drift"};
+    "clock_drift",     "chain_turn",    "chain_drop",     "chain_away",  "chain_slow",
+    "chain_clock"};
+/// Those of the chain are drawn from a stream of their own: worlds without one are as they were.
+inline constexpr size_t kFirstOfChain = static_cast<size_t>(Fault::chain_turn);
 
 class Faults {
  public:
@@ -51,7 +60,9 @@ class Faults {
   explicit Faults(Random random) : random_(random) {
     if (random_.below(8) == 0) return;
     const uint64_t share = random_.between(500, 6'000);
-    for (bool& each : on_) each = random_.chance(share);
+    Random chain = random.fork("chain");
+    for (size_t i = 0; i < kFaults; ++i)
+      on_[i] = (i < kFirstOfChain ? random_ : chain).chance(share);
   }
 
   bool on(Fault fault) const { return !calm_ && on_[index(fault)]; }

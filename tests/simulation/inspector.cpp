@@ -89,6 +89,10 @@ void Inspector::look_at_ending(const Case& at) {
     return expect(at, at.lease.decisions.empty() && at.lease.held_at.ms != 0, "it was decided");
   if (is_one_of(why, {"policy_blocked", "policy_changed"}))
     return expect(at, !at.lease.funded(), "policy ended a funded lease");
+  // What the chain did, or a party at the contract: the chain's own books say whether it is paid.
+  if (!exchange_.domain().is_credits() &&
+      is_one_of(why, {"not_opened", "chain_turned", "closed_on_chain", "conflict"}))
+    return;
   look_at_excuse(at);
 }
 
@@ -170,6 +174,8 @@ void Inspector::look_at_own_end(const Case& at) {
 
 /// Where nothing is wrong, nobody is kept waiting.
 void Inspector::look_at_pace(const Case& at) {
+  // An agent makes room for a job once the one before it is closed, and a chain takes its time.
+  if (!exchange_.domain().is_credits()) return;
   if (at.past == nullptr || at.agent.machine().was_in_trouble(at.lease.id)) return;
   const Machine::Past& past = *at.past;
   const uint64_t stop = auditor_.stopped_ms(at.lease.id);

@@ -15,7 +15,7 @@ using namespace mizan::simulation;
 
 constexpr const char* kUsage =
     "usage: mizan-sim [--seed N | --seeds A..B | --regressions FOLDER] [--steps M] [--leases L]\n"
-    "                 [--quiet] [--trace] [--record FILE]\n"
+    "                 [--chain] [--quiet] [--trace] [--record FILE]\n"
     "  Runs simulated worlds; with --leases, until so many leases were simulated. The commands of\n"
     "  their journals go into FILE, for mizan-replay.\n"
     "  Exit code 1: something was not as it should be; 2: bad arguments.\n";
@@ -47,6 +47,10 @@ std::optional<Arguments> read(int argc, char** argv) {
     const std::string_view name = argv[i];
     if (name == "--quiet") {
       out.quiet = true;
+      continue;
+    }
+    if (name == "--chain") {
+      out.options.chain = true;
       continue;
     }
     if (name == "--trace") {

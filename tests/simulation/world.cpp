@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "simulation/authority.hpp"
 #include "simulation/buyer.hpp"
+#include "simulation/chain_host.hpp"
 #include "simulation/inspector.hpp"
 #include "simulation/rules.hpp"
 
@@ -51,31 +52,38 @@ class World {
         surroundings_(options.seed),
         network_(surroundings_),
         auditor_(surroundings_, simulated_rules()),
-        exchange_(surroundings_, network_, auditor_, simulated_rules(), folder_.path),
+        exchange_(surroundings_, network_, auditor_, simulated_rules(), folder_.path,
+                  options.chain),
         inspector_(surroundings_, auditor_, exchange_),
         random_(surroundings_.random.fork("mischief")) {
     surroundings_.talks = options.talks;
     auditor_.on_record = options.on_record;
     const uint64_t agents = random_.between(1, 4);
     const uint64_t buyers = random_.between(1, 4);
-    std::vector<Address> parties;
     for (uint64_t i = 0; i < agents; ++i) {
       agents_.push_back(std::make_unique<AgentHost>(surroundings_, network_, exchange_,
                                                     "agent-" + std::to_string(i)));
-      parties.push_back(agents_.back()->address());
+      parties_.push_back(agents_.back()->address());
     }
     for (uint64_t i = 0; i <= buyers; ++i) {
       buyers_.push_back(std::make_unique<Buyer>(surroundings_, network_, exchange_, auditor_,
                                                 i == 0 ? "witness" : "buyer-" + std::to_string(i)));
-      parties.push_back(buyers_.back()->address());
+      parties_.push_back(buyers_.back()->address());
     }
-    authority_ = std::make_unique<Authority>(surroundings_, exchange_, auditor_, parties,
+    authority_ = std::make_unique<Authority>(surroundings_, exchange_, auditor_, parties_,
                                              buyers_[0]->address());
+    if (options.chain) {
+      chain_ = std::make_unique<ChainHost>(surroundings_, exchange_);
+      authority_->deposit = [this](const Address& to, uint64_t amount) {
+        chain_->deposit(to, amount);
+      };
+    }
     auditor_.on_over = [this](const exchange::Lease& lease) { over(lease); };
   }
 
   Report run() {
     exchange_.start();
+    if (chain_) chain_->begin();
     authority_->begin();
     for (auto& agent : agents_) agent->start();
     for (size_t i = 1; i < buyers_.size(); ++i) buyers_[i]->begin();
@@ -86,6 +94,7 @@ class World {
     if (fine()) {
       inspector_.catch_up();
       auditor_.finish(exchange_.service()->state().unlocked());
+      if (chain_) chain_->finish(parties_);
     }
     return report();
   }
@@ -99,10 +108,15 @@ class World {
     surroundings_.faults.calm();
     for (size_t i = 1; i < buyers_.size(); ++i) buyers_[i]->retire();
     authority_->retire();
+    // A clock that is behind the chain's lets nothing open in time, for as long as it is.
+    if (chain_ && exchange_.clock().wall_offset_ms < 0)
+      exchange_.set_clock(-exchange_.clock().wall_offset_ms);
     const uint64_t until = scheduler.now_ms() + kRestMs;
     // What the last faults left: restarts, partings, reconnections.
+    // So long may a block take that was begun before.
+    const uint64_t still = scheduler.now_ms() + (chain_ ? 250'000 : 0);
     const auto quiet = [&] {
-      return exchange_.up() &&
+      return exchange_.up() && scheduler.now_ms() >= still &&
              scheduler.now_ms() > surroundings_.troubles.last_until_ms() + kQuietMs;
     };
     while (fine() && scheduler.now_ms() < until && !quiet()) scheduler.step();
@@ -123,7 +137,7 @@ class World {
       if (!want.done) return false;
     for (const auto& agent : agents_)
       if (agent->machine().jobs() != 0) return false;
-    return auditor_.books().live.empty() && exchange_.up();
+    return auditor_.books().live.empty() && exchange_.up() && (!chain_ || chain_->at_rest());
   }
 
   void over(const exchange::Lease& lease) {
@@ -167,6 +181,7 @@ class World {
         buyers_[i]->clock().wall_offset_ms =
             static_cast<int64_t>(random_.below(60'000)) - int64_t{30'000};
     }
+    if (chain_ && chance_.chance(500)) chain_->meddle(parties_[chance_.below(parties_.size())]);
     surroundings_.scheduler.after(random_.between(100, 1'000), [this] { mischief(); });
   }
 
@@ -193,9 +208,12 @@ class World {
   ExchangeHost exchange_;
   Inspector inspector_;
   Random random_;
+  Random chance_ = random_.fork("chain");
+  std::vector<Address> parties_;
   std::vector<std::unique_ptr<AgentHost>> agents_;
   std::vector<std::unique_ptr<Buyer>> buyers_;  ///< the first is the witness
   std::unique_ptr<Authority> authority_;
+  std::unique_ptr<ChainHost> chain_;  ///< where there is one
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace mizan::simulation {
 struct Options {
   uint64_t seed = 1;
   uint64_t steps = 20'000;  ///< events until the faults end and the world is led to rest
+  bool chain = false;       ///< it settles on a chain
   bool talks = false;       ///< tells on standard error what happens
   /// Is given each command of the journal, as it is encoded there.
   std::function<void(ByteView)> on_record = {};

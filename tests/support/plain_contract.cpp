@@ -1,4 +1,4 @@
-#include "property/plain_contract.hpp"
+#include "support/plain_contract.hpp"
 
 #include <algorithm>
 
