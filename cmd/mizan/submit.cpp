@@ -123,6 +123,18 @@ Result<Plan> ask_plan(Session& session, const JobRequest& request) {
   plan.max_rate = limit.value_or(plan.best().rate);
   MIZAN_TRY(whole, cost(plan.max_rate, plan.units, seconds_wanted(request)));
   plan.max_total = file.max_total_cost ? std::min(*file.max_total_cost, whole) : whole;
+  // What does not pay for a second buys nothing.
+  const Money second = mul(Money{plan.best().rate.nano}, plan.units).value_or(whole);
+  std::erase_if(plan.offers, [&plan](const Plan::Line& line) {
+    const auto one = mul(Money{line.rate.nano}, plan.units);
+    return !one || plan.max_total < *one;
+  });
+  if (plan.offers.empty())
+    return fail(Error{ErrorCode::no_match,
+                      fmt::format("max_total_cost: {} pays for less than a second of the best "
+                                  "offer, which costs {}",
+                                  format_usd(plan.max_total), format_usd(second)),
+                      {{"field", "max_total_cost"}}});
   if (session.domain().is_credits() || session.account().is_zero()) return plan;
   MIZAN_TRY(account, session.get("/v1/accounts/" + to_checksum(session.account())));
   plan.in_contract = Money{member_or<u128>(account, "balance")};
