@@ -6,6 +6,7 @@
 #include "market/symbols.hpp"
 
 #include <array>
+#include <bit>
 
 namespace mizan::market {
 
@@ -35,6 +36,12 @@ inline constexpr uint32_t kBlockSize = 64;
 
 /// A set of places in a block, one bit each.
 using Mask = uint64_t;
+
+/// Calls visit(place) for each place of the mask, in their order.
+template <class Visit>
+void for_each_place(Mask mask, Visit visit) {
+  for (; mask != 0; mask &= mask - 1) visit(static_cast<uint32_t>(std::countr_zero(mask)));
+}
 
 struct Block {
   Mask used = 0;

@@ -61,15 +61,25 @@ class Book {
     Priority least;  ///< no ask of the block is before it
     Mask ready = 0;  ///< alive, and some unit is free
     Mask alive = 0;
-    uint64_t chips = 0;  ///< bit (symbol % 64) of every chip in it, and perhaps of some gone
   };
+  /// Asks of one chip stand on one shelf (of its symbol % kShelves), so that a bid for it reads
+  /// that shelf alone; a bid for any chip merges them.
+  struct Shelf {
+    std::vector<std::unique_ptr<Block>> blocks;  // by priority, beside summaries
+    std::vector<Summary> summaries;
 
-  static uint64_t chip_bits(const std::vector<CompiledClause>& clauses);
-  static uint64_t chip_bit(uint32_t symbol) { return uint64_t{1} << (symbol % 64); }
-  size_t block_index(const Priority& priority) const;
+    size_t block_index(const Priority& priority) const;
+  };
+  static constexpr size_t kShelves = 64;
+  using Shelves = uint64_t;  ///< a set of them, one bit each
+
+  /// The shelves that hold asks, of those that the clauses leave.
+  Shelves shelves_for(const std::vector<CompiledClause>& clauses) const;
+  static Shelves shelf_bit(uint32_t symbol) { return Shelves{1} << (symbol % kShelves); }
+  static size_t shelf_of(const Entry& entry);
   void place(Entry& entry, AskRef ref);
-  void split(size_t index);
-  void merge_if_small(size_t index);
+  void split(Shelf& shelf, size_t index);
+  void merge_if_small(Shelf& shelf, size_t index);
   void move_entry(Block& to, const Block& from, uint32_t from_place, Summary& to_summary,
                   const Summary& from_summary);
   void refresh(const Entry& entry);
@@ -79,8 +89,8 @@ class Book {
 
   std::deque<Entry> entries_;  // a deque: columns point into entries
   std::vector<AskRef> free_entries_;
-  std::vector<std::unique_ptr<Block>> blocks_;  // by priority, beside summaries_
-  std::vector<Summary> summaries_;
+  std::array<Shelf, kShelves> shelves_;
+  Shelves occupied_ = 0;
   Symbols symbols_;
   size_t size_ = 0;
 };

@@ -135,10 +135,8 @@ std::vector<Reason> Book::explain(const Demand& demand, uint64_t now) const {
     }
   };
 
-  for (size_t b = 0; b < blocks_.size(); ++b) {
-    const Block& block = *blocks_[b];
-    const Mask live = summaries_[b].alive;
-    if (live == 0) continue;
+  const auto see_block = [&](const Block& block, Mask live) {
+    if (live == 0) return;
     for (size_t c = 0; c < clauses.size(); ++c)
       dimensions[c].failed = live & ~evaluate(block, clauses[c], live, demand.units);
     for (size_t d = 0; d < kOwnCount; ++d) own[d].failed = 0;
@@ -177,7 +175,10 @@ std::vector<Reason> Book::explain(const Demand& demand, uint64_t now) const {
           own_miss(d - clauses.size(), block, i, only);
       }
     }
-  }
+  };
+  for (const Shelf& shelf : shelves_)
+    for (size_t b = 0; b < shelf.blocks.size(); ++b)
+      see_block(*shelf.blocks[b], shelf.summaries[b].alive);
   std::vector<Reason> out;
   for (Dimension& dimension : dimensions) {
     if (dimension.reason.removed == 0) continue;
