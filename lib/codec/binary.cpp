@@ -7,13 +7,9 @@
 
 namespace mizan {
 
-void Writer::big_endian(u128 value, size_t width) {
-  for (size_t i = width; i-- > 0;) out_.push_back(static_cast<uint8_t>(value >> (8 * i)));
-}
-
 void Writer::count(size_t value) {
   ensure(value <= std::numeric_limits<uint32_t>::max(), "an encoded length fits 32 bits");
-  big_endian(value, 4);
+  big_endian(static_cast<uint32_t>(value));
 }
 
 void Writer::put_bytes(ByteView bytes) {
@@ -33,18 +29,12 @@ ByteView Reader::raw(size_t size) {
 }
 
 ByteView Reader::get_bytes() {
-  return raw(static_cast<size_t>(big_endian(4)));
-}
-
-u128 Reader::big_endian(size_t width) {
-  u128 value = 0;
-  for (const uint8_t byte : raw(width)) value = (value << 8) | byte;
-  return value;
+  return raw(big_endian<uint32_t>());
 }
 
 // Every element takes a byte at least (but a struct without fields, of which no list is useful).
 size_t Reader::count() {
-  const auto size = static_cast<size_t>(big_endian(4));
+  const auto size = size_t{big_endian<uint32_t>()};
   if (size > left_.size()) {
     refuse("a count is larger than what is left");
     return 0;

@@ -15,10 +15,10 @@ namespace mizan {
 /// | bool | one byte, 0 or 1 |
 /// | Hash32, Address, ... | as they are |
 /// | std::string, Bytes | u32 length, then the bytes |
-/// | std::vector, std::set, std::map | u32 count, then the elements; set and map in their order |
-/// | std::array, std::pair, structs with named fields (base/fields.hpp) | their elements |
-/// | std::optional | bool, then the value if there is one |
-/// | std::variant | u8 index, then the value |
+/// | std::vector, std::set, std::map, IdMap | u32 count, then the elements; sets and maps in order
+/// | | std::array, std::pair, structs with named fields (base/fields.hpp) | their elements | |
+/// std::optional | bool, then the value if there is one | | std::variant | u8 index, then the value
+/// |
 ///
 /// An enum needs a function beside it that names its last enumerator, so that others are refused:
 /// `constexpr Phase enum_last(Phase) { return Phase::failed; }`; its enumerators run from 0.
@@ -28,11 +28,18 @@ class Writer {
   void put(const T& value);
   void put_bytes(ByteView bytes);  ///< u32 length, then the bytes
   void raw(ByteView bytes) { append(out_, bytes); }
+  void reserve(size_t bytes) { out_.reserve(bytes); }
   const Bytes& bytes() const { return out_; }
   Bytes take() { return std::exchange(out_, {}); }
 
  private:
-  void big_endian(u128 value, size_t width);
+  template <class T>
+  void big_endian(T value) {
+    std::array<uint8_t, sizeof(T)> bytes;
+    for (size_t i = sizeof(T); i-- > 0; value = static_cast<T>(sizeof(T) == 1 ? 0 : value >> 8))
+      bytes[i] = static_cast<uint8_t>(value);
+    raw(bytes);
+  }
   void count(size_t value);
   Bytes out_;
 };
@@ -56,18 +63,32 @@ class Reader {
   Result<void> finish() const;
 
  private:
-  u128 big_endian(size_t width);
+  template <class T>
+  T big_endian() {
+    T value = 0;
+    for (const uint8_t byte : raw(sizeof(T)))
+      value = static_cast<T>(sizeof(T) == 1 ? byte : value << 8 | byte);
+    return value;
+  }
   size_t count();
   template <class V, size_t I = 0>
   V alternative(size_t index);
+  template <class K, class V>
+  static const K& put_last(std::map<K, V>& map, K key, V value);
+  template <class K, class V>
+  static const K& put_last(IdMap<K, V>& map, const K& key, V value);
 
   ByteView left_;
   std::string fault_;
 };
 
+/// Room that most encoded values fit.
+inline constexpr size_t kFirstBytes = 1024;
+
 template <class T>
 Bytes encode(const T& value) {
   Writer writer;
+  writer.reserve(kFirstBytes);
   writer.put(value);
   return writer.take();
 }
@@ -94,13 +115,13 @@ void Writer::put(const T& value) {
   } else if constexpr (shape::Enum<T>) {
     put(static_cast<std::underlying_type_t<T>>(value));
   } else if constexpr (shape::Integer<T>) {
-    big_endian(static_cast<std::make_unsigned_t<T>>(value), sizeof(T));
+    big_endian(static_cast<std::make_unsigned_t<T>>(value));
   } else if constexpr (std::same_as<T, u128>) {
-    big_endian(value, 16);
+    big_endian(value);
   } else if constexpr (shape::Amount<T>) {
-    big_endian(value.nano, 16);
+    big_endian(value.nano);
   } else if constexpr (shape::Milliseconds<T>) {
-    big_endian(value.ms, 8);
+    big_endian(value.ms);
   } else if constexpr (shape::Fixed<T>) {
     raw(value.view());
   } else if constexpr (std::same_as<T, std::string>) {
@@ -139,7 +160,7 @@ void Writer::put(const T& value) {
 template <class T>
 T Reader::get() {
   if constexpr (std::same_as<T, bool>) {
-    const u128 value = big_endian(1);
+    const auto value = big_endian<uint8_t>();
     if (value > 1) refuse("a bool is 0 or 1");
     return value == 1;
   } else if constexpr (shape::Enum<T>) {
@@ -150,13 +171,13 @@ T Reader::get() {
     }
     return static_cast<T>(value);
   } else if constexpr (shape::Integer<T>) {
-    return static_cast<T>(big_endian(sizeof(T)));
+    return static_cast<T>(big_endian<std::make_unsigned_t<T>>());
   } else if constexpr (std::same_as<T, u128>) {
-    return big_endian(16);
+    return big_endian<u128>();
   } else if constexpr (shape::Amount<T>) {
-    return T{big_endian(16)};
+    return T{big_endian<u128>()};
   } else if constexpr (shape::Milliseconds<T>) {
-    return T{static_cast<uint64_t>(big_endian(8))};
+    return T{big_endian<uint64_t>()};
   } else if constexpr (shape::Fixed<T>) {
     T value;
     const ByteView bytes = raw(value.bytes.size());
@@ -184,12 +205,12 @@ T Reader::get() {
     return value;
   } else if constexpr (shape::Map<T>) {
     T value;
+    const typename T::key_type* last = nullptr;
     const size_t size = count();
     for (size_t i = 0; i < size && !failed(); ++i) {
       auto key = get<typename T::key_type>();
-      if (!value.empty() && !value.key_comp()(value.rbegin()->first, key))
-        refuse("a map is not in order");
-      value.emplace_hint(value.end(), std::move(key), get<typename T::mapped_type>());
+      if (last != nullptr && !(*last < key)) refuse("a map is not in order");
+      last = &put_last(value, std::move(key), get<typename T::mapped_type>());
     }
     return value;
   } else if constexpr (shape::Array<T>) {
@@ -214,6 +235,15 @@ T Reader::get() {
     static_assert(std::same_as<T, std::monostate>, "name the struct's fields: base/fields.hpp");
     return T{};
   }
+}
+
+template <class K, class V>
+const K& Reader::put_last(std::map<K, V>& map, K key, V value) {
+  return map.emplace_hint(map.end(), std::move(key), std::move(value))->first;
+}
+template <class K, class V>
+const K& Reader::put_last(IdMap<K, V>& map, const K& key, V value) {
+  return map.emplace(key, std::move(value)).first->first;
 }
 
 template <class V, size_t I>

@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "base/fields.hpp"
+#include "base/id_map.hpp"
 #include "base/money.hpp"
 #include "base/time.hpp"
 
@@ -29,7 +30,7 @@ concept Vector = kIs<T, std::vector>;
 template <class T>
 concept Optional = kIs<T, std::optional>;
 template <class T>
-concept Map = kIs<T, std::map>;
+concept Map = kIs<T, std::map> || kIs<T, IdMap>;
 template <class T>
 concept Set = kIs<T, std::set>;
 template <class T>

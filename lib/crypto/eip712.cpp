@@ -25,9 +25,10 @@ void Encoder::word(ByteView bytes) {
 }
 
 void Encoder::number(u128 low, uint8_t high_byte) {
-  words_.resize(words_.size() + 16, high_byte);
-  for (int shift = 120; shift >= 0; shift -= 8)
-    words_.push_back(static_cast<uint8_t>(low >> shift));
+  std::array<uint8_t, 32> bytes;
+  for (size_t i = 32; i-- > 16; low >>= 8) bytes[i] = static_cast<uint8_t>(low);
+  std::fill_n(bytes.begin(), 16, high_byte);
+  word(bytes);
 }
 
 Domain Domain::credits(const Hash32& exchange_id) {

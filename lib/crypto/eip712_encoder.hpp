@@ -17,7 +17,10 @@ namespace mizan::eip712 {
 /// their sign, addresses padded on the left, strings, arrays and structs as their hashes.
 class Encoder {
  public:
-  explicit Encoder(const Hash32& type_hash) { word(type_hash.view()); }
+  explicit Encoder(const Hash32& type_hash) {
+    words_.reserve(kMostWords * 32);
+    word(type_hash.view());
+  }
 
   template <class Field>
   void operator()(const char*, const Field& field) {
@@ -52,6 +55,7 @@ class Encoder {
   }
 
  private:
+  static constexpr size_t kMostWords = 18;  ///< of most messages
   Encoder() = default;
   void word(ByteView bytes);
   void number(u128 low, uint8_t high_byte);

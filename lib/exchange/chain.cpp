@@ -13,7 +13,7 @@ constexpr size_t kMostFacts = 100'000;
 /// Takes the contract's events into the mirror; what is more than money is put by for later.
 struct Hearer {
   ledger::Mirror& mirror;
-  const std::map<LeaseId, Lease>& leases;
+  const IdMap<LeaseId, Lease>& leases;
   std::optional<LeaseId> stray{};
   std::vector<chain::BidsCancelled> cancelled{};
 

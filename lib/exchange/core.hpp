@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/id_map.hpp"
 #include "crypto/eip712.hpp"
 #include "exchange/deadlines.hpp"
 #include "exchange/exchange.hpp"
@@ -77,19 +78,19 @@ struct State {
   UnixMs resumed_at;
   uint64_t lease_count = 0;
   ledger::Ledger ledger;
-  std::map<OrderId, AskRecord> asks;
-  std::map<OrderId, BidRecord> bids;
-  std::map<Address, ProviderRecord> providers;
-  std::map<LeaseId, Lease> leases;
+  IdMap<OrderId, AskRecord> asks;
+  IdMap<OrderId, BidRecord> bids;
+  IdMap<Address, ProviderRecord> providers;
+  IdMap<LeaseId, Lease> leases;
   std::map<uint64_t, uint64_t> grants;  ///< nonce -> deadline, until that has passed
   std::map<AnswerKey, KeptAnswer> answers;
   PolicyInForce policy;
-  std::map<Address, PartyFacts> facts;
+  IdMap<Address, PartyFacts> facts;
   std::map<Subject, Listings> listings;
   std::set<Address> prohibited;  ///< listed, and a rule prohibited a live lease of theirs for it
   std::map<std::string, eip712::LicenceOnFile> licences;           ///< by number
   std::map<std::pair<Address, uint64_t>, uint64_t> policy_nonces;  ///< of signers -> deadline
-  std::map<Subject, UnitSeconds> worked;                           ///< by leases that are over
+  IdMap<Subject, UnitSeconds> worked;                              ///< by leases that are over
   std::optional<LeaseId> chain_alarm;  ///< the first that opened and was never cleared
   MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
                leases, grants, answers, policy, facts, listings, prohibited, licences,
@@ -165,20 +166,20 @@ class Exchange::Core {
   // Derived, for readers too.
   market::Book book;
   market::BidQueue queue;  // the resting bids
-  std::map<Address, std::set<OrderId>> asks_by_provider;
-  std::map<Address, std::set<OrderId>> asks_by_payee;
-  std::map<Address, std::set<OrderId>> bids_by_buyer;
-  std::map<Address, std::map<uint64_t, LeaseId>> leases_by_party;
-  std::map<Address, std::map<uint64_t, LeaseId>> leases_by_payee;  // those that are not over
+  IdMap<Address, std::set<OrderId>> asks_by_provider;
+  IdMap<Address, std::set<OrderId>> asks_by_payee;
+  IdMap<Address, std::set<OrderId>> bids_by_buyer;
+  IdMap<Address, std::map<uint64_t, LeaseId>> leases_by_party;
+  IdMap<Address, std::map<uint64_t, LeaseId>> leases_by_payee;  // those that are not over
   std::map<uint64_t, LeaseId> leases_by_number;
-  std::map<Address, uint32_t> live_leases;  // of buyers
+  IdMap<Address, uint32_t> live_leases;  // of buyers
   std::set<LeaseId> unvouchered;
   std::set<LeaseId> closing;
   std::set<LeaseId> opening;             // on a chain: its Opened is awaited
   std::set<LeaseId> settling;            // and its Closed
   std::map<uint64_t, LeaseId> held;      // by number
   std::map<uint64_t, LeaseId> reviewed;  // leases with a review
-  std::map<LeaseId, LeaseId> held_ids;   // id while it was held -> id
+  IdMap<LeaseId, LeaseId> held_ids;      // id while it was held -> id
   uint64_t version = 0;
 
  private:
@@ -200,7 +201,7 @@ class Exchange::Core {
   Result<void> check_bid(const eip712::Bid& bid) const;
   Answered rest(const OrderId& id, BidRecord record, const Spec& spec);
   Error no_match_error(const BidRecord& record, const Spec& spec);
-  Result<void> add_to_book(const OrderId& id, AskRecord& record);
+  void add_to_book(const OrderId& id, AskRecord& record, AskText text);
   void remove_ask(const OrderId& id);
   void end_bid(const OrderId& id, BidChange change);
   void cancel_nonces(const Address& owner, uint64_t word, const U256& mask);
@@ -360,12 +361,13 @@ class Exchange::Core {
   };
   Refused refused_;      // of one search
   uint32_t spoken_ = 0;  // PolicySpoke of this command
+  uint64_t until_recount_ = 10'000;
 
   Memo memo_;
-  std::map<Address, KnownParty> known_parties_;
+  IdMap<Address, KnownParty> known_parties_;
   bool reads_units_ = false;  // whether some rule in force asks for them
   bool reads_work_ = false;
-  std::map<Subject, Use> use_;
+  IdMap<Subject, Use> use_;
 
   Deadlines<Address> lapses_;
   Deadlines<OrderId> ask_starts_;
@@ -378,7 +380,7 @@ class Exchange::Core {
   Deadlines<LeaseId> lease_evictions_;
   Deadlines<uint64_t> grant_evictions_;
   Deadlines<AnswerKey> answer_evictions_;
-  std::map<Address, uint32_t> answers_kept_;
+  IdMap<Address, uint32_t> answers_kept_;
 };
 
 /// How many seconds the last voucher pays for. A free lease has no vouchers: it pays for all.

@@ -17,7 +17,8 @@ namespace mizan::exchange {
 template <class Key>
 class Deadlines {
  public:
-  void arm(UnixMs at, const Key& key) { queue_.insert({at.ms, key}); }
+  // Most things that are armed fall due after all others.
+  void arm(UnixMs at, const Key& key) { queue_.insert(queue_.end(), {at.ms, key}); }
   void disarm(UnixMs at, const Key& key) { queue_.erase({at.ms, key}); }
 
   /// Takes the earliest key whose time is not after `now`; `armed_for` gets that time.

@@ -13,7 +13,11 @@
 namespace mizan::exchange {
 namespace {
 
+/// How often the whole ledger is counted anew: its cost stays a small part of that of the commands
+/// between, however large it is.
 constexpr uint64_t kRecountEvery = 10'000;
+constexpr uint64_t kCommandsAnEntry = 32;
+
 constexpr size_t kMostKey = 64;
 
 tl::unexpected<Error> corrupted(const char* what) {
@@ -84,7 +88,10 @@ Outcome Exchange::Core::apply(const Sequenced& sequenced) {
   settle_matches();
   tell_refusals(false);
   state.ledger.check();
-  if (state.sequence % kRecountEvery == 0) state.ledger.recount();
+  if (--until_recount_ == 0) {
+    state.ledger.recount();
+    until_recount_ = std::max(kRecountEvery, kCommandsAnEntry * state.ledger.entries());
+  }
   return {std::move(answer), std::move(reasons_), std::move(events_)};
 }
 
@@ -220,7 +227,8 @@ Result<void> Exchange::Core::rebuild() {
         ask.nodes > 65'536 || ask.rate > market::kMostRate ||
         !sequences.insert(record.sequence).second)
       return corrupted("an ask");
-    MIZAN_CHECK(add_to_book(id, record));
+    MIZAN_TRY(text, read_attributes(ask, record.attributes));
+    add_to_book(id, record, std::move(text));
   }
   for (auto& [address, provider] : state.providers)
     if (provider.alive) lapses_.arm(lapse_at(provider), address);

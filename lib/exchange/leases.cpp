@@ -357,8 +357,10 @@ void Exchange::Core::retire(Lease& lease, LeaseState end) {
 
 void Exchange::Core::count_end(const Address& address, bool well) {
   ProviderRecord& provider = state.providers[address];
+  const market::Milli before = reliability(provider);
   ++provider.leases_ended;
   if (well) ++provider.leases_ended_well;
+  if (reliability(provider) == before) return;
   const auto asks = asks_by_provider.find(address);
   if (asks == asks_by_provider.end()) return;
   for (const OrderId& id : asks->second)

@@ -94,9 +94,8 @@ UnixMs Exchange::Core::ask_deadline(const eip712::Ask& ask) {
   return at_seconds(ask.until);
 }
 
-Result<void> Exchange::Core::add_to_book(const OrderId& id, AskRecord& record) {
+void Exchange::Core::add_to_book(const OrderId& id, AskRecord& record, AskText text) {
   const eip712::Ask& ask = record.ask;
-  MIZAN_TRY(text, read_attributes(ask, record.attributes));
   record.facts = std::move(text.facts);
   record.facts_hash = hash_of_encoding(mizan::encode(record.facts));
   market::Attributes& attributes = text.attributes;
@@ -111,7 +110,6 @@ Result<void> Exchange::Core::add_to_book(const OrderId& id, AskRecord& record) {
   ask_ends_.arm(ask_deadline(ask), id);
   if (ask.from > seconds_now()) ask_starts_.arm(at_seconds(ask.from), id);
   ++version;
-  return {};
 }
 
 Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
@@ -125,8 +123,8 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
     return bad_field("attributes",
                      "have at most " + std::to_string(limits.attributes_bytes) + " bytes",
                      ErrorCode::too_large);
-  MIZAN_TRY(attributes, read_attributes(ask, command.attributes));
-  for (const AskPayee& one : attributes.facts.payees)
+  MIZAN_TRY(text, read_attributes(ask, command.attributes));
+  for (const AskPayee& one : text.facts.payees)
     if (is_frozen(one.payee.to))
       return bad_field("attributes.payees.value",
                        "names " + to_checksum(one.payee.to) + ", which is frozen: it is on a list",
@@ -147,7 +145,7 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
   set_alive(ask.provider, provider, true);
   AskRecord& record =
       state.asks.emplace(id, AskRecord{ask, command.attributes, state.sequence, 0}).first->second;
-  ensure(add_to_book(id, record).has_value(), "attributes that were read once are read again");
+  add_to_book(id, record, std::move(text));
   emit(AskChanged{id, ask.provider, AskChange::listed});
   woken_asks_.push_back(id);
   return Answer{id, {}, false, false};

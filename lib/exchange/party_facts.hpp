@@ -48,9 +48,12 @@ struct Subject {
   SubjectKind kind = SubjectKind::account;
   Hash32 id;  ///< an account's address stands in the last 20 bytes
   MIZAN_FIELDS(kind, id)
+  /// Its bytes, in whose order subjects are.
+  ByteView view() const { return {reinterpret_cast<const uint8_t*>(this), sizeof *this}; }
   friend auto operator<=>(const Subject&, const Subject&) = default;
   friend bool operator==(const Subject&, const Subject&) = default;
 };
+static_assert(sizeof(Subject) == 33);
 Subject subject_of(const Address& account);
 
 /// The lists of one subject, by list name, as officers entered them.

@@ -93,13 +93,12 @@ LeaseId Exchange::Core::open_held(Lease& lease, const CaseFile& file, const Judg
     return id;
   }
   // The terms begin now: what waited is not paid for.
-  auto node = state.leases.extract(id);
-  Lease& opened = node.mapped();
+  Lease opened = std::move(lease);
+  state.leases.erase(id);
   held.erase(opened.number);
   count_use(opened, false);
   opened.terms.start = seconds_now();
   opened.id = eip712::digest(*domain_, opened.terms);
-  node.key() = opened.id;
   ensure(state.ledger.rename(id, opened.id, opened.terms.start).has_value(),
          "a held deal has its escrow, and a lease's id is used once");
   opened.state = LeaseState::matched;
@@ -110,9 +109,10 @@ LeaseId Exchange::Core::open_held(Lease& lease, const CaseFile& file, const Judg
   for (const Address& party : {opened.terms.buyer, opened.terms.provider})
     leases_by_party[party].erase(opened.number);
   for (const Payee& payee : opened.payees) leases_by_payee[payee.to].erase(opened.number);
-  const auto place = state.leases.insert(std::move(node));
-  ensure(place.inserted, "a lease's id is used once");
-  Lease& now = place.position->second;
+  const LeaseId opened_id = opened.id;
+  const auto [place, added] = state.leases.emplace(opened_id, std::move(opened));
+  ensure(added, "a lease's id is used once");
+  Lease& now = place->second;
   index_lease(now);
   state.bids.find(now.order)->second.lease = now.id;
   emit(Approved{id, now.id, now.order, now.terms.buyer, now.terms.provider});

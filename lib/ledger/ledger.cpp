@@ -115,10 +115,10 @@ Result<void> Ledger::rename(const LeaseId& from, const LeaseId& to, uint64_t sta
   if (escrow->opened != 0) return fail(ErrorCode::conflict, "the lease is open already");
   if (from != to && escrows_.contains(to))
     return fail(ErrorCode::already_exists, "the lease has its escrow already");
-  auto node = escrows_.extract(from);
-  node.key() = to;
-  node.mapped().terms.start = start;
-  escrows_.insert(std::move(node));
+  Escrow renamed = *escrow;
+  renamed.terms.start = start;
+  escrows_.erase(from);
+  escrows_.emplace(to, renamed);
   return {};
 }
 

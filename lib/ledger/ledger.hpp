@@ -3,11 +3,10 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/id_map.hpp"
 #include "base/payee.hpp"
 #include "ledger/mirror.hpp"
 #include "ledger/nonce_bits.hpp"
-
-#include <map>
 
 namespace mizan::ledger {
 
@@ -121,6 +120,7 @@ class Ledger {
 
   /// Stops the process unless value is conserved; O(1).
   void check() const;
+  size_t entries() const { return accounts_.size() + escrows_.size(); }
   /// The same, from every account and escrow: that the totals are their sums.
   void recount() const;
   /// The same for a ledger that was read from bytes: an error (corrupted) instead of a stop.
@@ -133,8 +133,8 @@ class Ledger {
   Result<Escrow*> find_escrow(const LeaseId& lease);
   void put_aside(const Address& buyer, Money amount);
   void put_back(const Address& buyer, Money amount);
-  std::map<Address, Account> accounts_;
-  std::map<LeaseId, Escrow> escrows_;
+  IdMap<Address, Account> accounts_;
+  IdMap<LeaseId, Escrow> escrows_;
   Totals totals_;  ///< 0 on a chain
   std::optional<Mirror> mirror_;
 };

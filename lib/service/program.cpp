@@ -180,6 +180,8 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
   ThreadPool pool(threads);
   MIZAN_TRY(service, Service::open(service_config, {system_clock(), pool, *journal, keys, log,
                                                     chain ? &chain->parts() : nullptr}));
+  service->sequencer().set_background(
+      [&pool](std::function<void()> work) { pool.post(std::move(work)); });
   std::optional<Error> failure;
   service->sequencer().set_on_failure([&](const Error& error) {
     failure = error;

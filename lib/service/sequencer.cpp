@@ -189,9 +189,20 @@ bool Sequencer::step() {
 
 void Sequencer::maybe_snapshot() {
   const uint64_t at = state_.unlocked().last_sequence();
-  if (options_.snapshot_every == 0 || at - snapshot_at_ < options_.snapshot_every) return;
+  if (options_.snapshot_every == 0 || at - snapshot_at_ < options_.snapshot_every || saving_)
+    return;
   snapshot_at_ = at;
-  const Bytes bytes = state_.unlocked().encode();
+  Bytes bytes = state_.unlocked().encode();
+  if (!post_) return save_snapshot(at, bytes);
+  // Its sync may take as long as thousands of commands.
+  saving_ = true;
+  post_([this, at, bytes = std::make_shared<const Bytes>(std::move(bytes))] {
+    save_snapshot(at, *bytes);
+    saving_ = false;
+  });
+}
+
+void Sequencer::save_snapshot(uint64_t at, const Bytes& bytes) {
   auto saved = journal_.save_snapshot(at, bytes);
   if (saved && options_.prune && at > options_.keep_before_snapshot)
     saved = journal_.prune(at + 1 - options_.keep_before_snapshot);

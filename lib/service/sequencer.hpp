@@ -61,6 +61,10 @@ class Sequencer {
   /// Called once when the journal fails; nothing is taken any more.
   void set_on_failure(std::function<void(const Error&)> f) { on_failure_ = std::move(f); }
 
+  /// Where snapshots are saved, beside the commands that follow: without it, on the thread that
+  /// steps. What was posted and not run when this ends must not run.
+  void set_background(std::function<void(std::function<void()>)> post) { post_ = std::move(post); }
+
   void submit(exchange::Command command, std::optional<exchange::Idempotency> idempotency,
               Done done);
   /// Commits and applies one group. False if there was nothing to do.
@@ -89,6 +93,7 @@ class Sequencer {
                 size_t from);
   void fail_all(std::vector<Waiting>& group, const Error& error);
   void maybe_snapshot();
+  void save_snapshot(uint64_t at, const Bytes& bytes);
 
   journal::Journal& journal_;
   SharedExchange& state_;
@@ -100,6 +105,7 @@ class Sequencer {
   const SecretKey* identity_ = nullptr;
   Observer observer_;
   std::function<void(const Error&)> on_failure_;
+  std::function<void(std::function<void()>)> post_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -111,6 +117,7 @@ class Sequencer {
   std::atomic<uint64_t> groups_ = 0;
   MonotonicMs alive_;
   uint64_t snapshot_at_ = 0;
+  std::atomic<bool> saving_ = false;
 };
 
 /// The state that a journal holds: its latest snapshot and every record after it (or, with

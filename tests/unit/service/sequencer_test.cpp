@@ -83,6 +83,31 @@ TEST_F(SequencerTest, CommitsWhatWaitsAsOneGroupUnderOneSignature) {
   EXPECT_EQ(balance().nano, 100U);
 }
 
+TEST_F(SequencerTest, SavesSnapshotsBesideTheCommandsOneAtATime) {
+  world_.configure = [](ServiceConfig& config) { config.sequencer.snapshot_every = 3; };
+  world_.restart();
+  std::vector<std::function<void()>> posted;
+  sequencer().set_background(
+      [&](std::function<void()> work) { posted.push_back(std::move(work)); });
+  auto step = [&, nonce = uint64_t{0}](size_t times) mutable {
+    for (size_t i = 0; i < times; ++i) {
+      sequencer().submit(grant(nonce++), std::nullopt, nullptr);
+      EXPECT_TRUE(sequencer().step());
+    }
+  };
+  step(8);
+  ASSERT_EQ(posted.size(), 1U);
+  posted[0]();
+  const auto saved = journal_->latest_snapshot();
+  ASSERT_TRUE(saved && *saved);
+  EXPECT_LT((*saved)->at.sequence, journal_->head().sequence);
+  step(1);
+  EXPECT_EQ(posted.size(), 2U);
+  const auto recovered = recover_state(*journal_);
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered->state_hash(), world_.service->state().unlocked().state_hash());
+}
+
 TEST_F(SequencerTest, SplitsWhatDoesNotFitAGroup) {
   size_t answered = 0;
   std::vector<uint64_t> sequences;
