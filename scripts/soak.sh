@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 build=${1:-build/release}
 leases=${2:-1000000}
 first=${3:-$(($(date +%s) * 1000))}
+[[ $leases =~ ^[1-9][0-9]*$ && $first =~ ^[0-9]+$ ]] ||
+  { echo "usage: scripts/soak.sh [BUILD-FOLDER] [LEASES, 1 at least] [FIRST-SEED]" >&2; exit 2; }
 cores=$(nproc)
 parts=$(mktemp -d)
 trap 'rm -rf "$parts"' EXIT

@@ -36,14 +36,10 @@ say "lint, unit, property, policy, fuzz corpora"
 run_tests build/release -LE 'soak|e2e|crash|bench' -j 2
 say "crash and end-to-end"
 run_tests build/release -L 'crash|e2e' -LE soak
-sanitize asan-ubsan unit_base unit_codec unit_crypto unit_credential unit_job unit_ledger \
-  unit_market unit_exchange unit_journal unit_policy unit_transfer
 sanitize tsan unit_net unit_service unit_provider
-sanitize asan-ubsan unit_net unit_service unit_provider unit_sandbox
-sanitize asan-ubsan \
-  fuzz_json fuzz_messages fuzz_keystore fuzz_query fuzz_job_file fuzz_market_book fuzz_ledger \
-  fuzz_journal fuzz_archive fuzz_credential fuzz_policy_rules fuzz_policy_case \
-  fuzz_exchange_texts fuzz_exchange_command fuzz_exchange_state fuzz_core
+mapfile -t sanitized < <(ctest --test-dir build/release -N -L '^(unit|fuzz)$' |
+  sed -n 's/^ *Test *#[0-9]*: //p')
+sanitize asan-ubsan "${sanitized[@]}"
 say "determinism: g++ and clang++, optimized and not, sanitizers on and off"
 scripts/determinism.sh
 say "all tests passed"
