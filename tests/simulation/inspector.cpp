@@ -91,9 +91,24 @@ void Inspector::look_at_ending(const Case& at) {
     return expect(at, !at.lease.funded(), "policy ended a funded lease");
   // What the chain did, or a party at the contract: the chain's own books say whether it is paid.
   if (!exchange_.domain().is_credits() &&
-      is_one_of(why, {"not_opened", "chain_turned", "closed_on_chain", "conflict"}))
+      is_one_of(why, {"not_opened", "chain_turned", "closed_on_chain"}))
     return;
   look_at_excuse(at);
+}
+
+/// Whether the exchange had sold units that its machine still needs: of a lease that opens under an
+/// ask that a listing ended (the ask after it offers the whole machine), or of one that somebody
+/// closed at the contract while its job ran.
+bool Inspector::resold(const Case& at) const {
+  if (exchange_.domain().is_credits()) return false;
+  for (const Lease* other : auditor_.core().leases_of(at.lease.terms.provider)) {
+    if (!other->over() && other->terms.ask_hash != at.lease.terms.ask_hash) return true;
+    constexpr uint8_t kExited = 4;
+    if (other->over() && other->funded() && other->phase < kExited &&
+        other->closed_at.ms + other->terms.grace * 1'000 >= at.lease.matched_at.ms)
+      return true;
+  }
+  return false;
 }
 
 /// It should not have ended so: the faults must have kept it from another end.
@@ -141,7 +156,7 @@ void Inspector::look_at_excuse(const Case& at) {
     const uint64_t before = at.matched - std::min(at.matched, kLongAgoMs);
     expect(at,
            at.agent.died_since(before) || at.agent.lost_its_ask() ||
-               away_ms(at, before, at.now) + slack >= kAcceptMs,
+               away_ms(at, before, at.now) + slack >= kAcceptMs || resold(at),
            "turned down though its provider was there all the time");
   } else {
     expect(at, false, "no fault leads to this");
