@@ -27,7 +27,8 @@ struct Hearer {
     const bool known = lease != leases.end();
     if (!stray && !(known && lease->second.accepted())) stray = e.lease;
     std::optional<ledger::Parties> parties;
-    if (known) parties = {lease->second.terms.buyer, lease->second.terms.provider, lease->second.payees};
+    if (known)
+      parties = {lease->second.terms.buyer, lease->second.terms.provider, lease->second.payees};
     return mirror.open(e.lease, parties, e.escrow, e.time);
   }
   Result<void> operator()(const chain::Claimed& e) {

@@ -11,9 +11,9 @@
 namespace mizan::exchange {
 
 /// A queue of (time, key). A deadline that moved later need not be moved here: whoever takes a key
-/// compares its deadline with the time for which it was armed, and arms it anew if it is later, even
-/// if it is due by now, so that things happen in the order of their deadlines alone. (A snapshot
-/// holds no queue: one that is read arms everything for its true deadline.)
+/// compares its deadline with the time for which it was armed, and arms it anew if it is later,
+/// even if it is due by now, so that things happen in the order of their deadlines alone. (A
+/// snapshot holds no queue: one that is read arms everything for its true deadline.)
 template <class Key>
 class Deadlines {
  public:

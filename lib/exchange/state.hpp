@@ -128,9 +128,9 @@ struct Lease {
   bool accepted() const { return accepted_at.ms != 0; }
   bool funded() const { return opened_at.ms != 0; }
 
-  MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, payees, nodes,
-               verdict, case_file, decisions, review, counted, state, closing, failing, reason,
-               phase, exit_code, outputs, escrow, held_at, held_as, matched_at, accepted_at,
+  MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, payees,
+               nodes, verdict, case_file, decisions, review, counted, state, closing, failing,
+               reason, phase, exit_code, outputs, escrow, held_at, held_as, matched_at, accepted_at,
                clearance_until, attempt, opened_at, heard_at, stopped_at, stop_reason, closed_at,
                staged_ms, ran_ms, covered_ms, forfeited_ms, vouchered, voucher_signature,
                vouchered_at, final_seconds, final_charge, close, close_signature, request,

@@ -16,7 +16,6 @@
 namespace mizan::provider {
 namespace {
 
-
 std::string read_text(const std::filesystem::path& path) {
   std::ifstream in(path);
   std::ostringstream text;

@@ -13,7 +13,6 @@
 namespace mizan::provider {
 namespace {
 
-
 sandbox::Options sandbox_options(const ProviderConfig& config) {
   sandbox::Options options;
   options.state_folder = config.state_dir / "jobs";

@@ -29,7 +29,8 @@ Error node_error(const json::object& error) {
   Error out = Error{ErrorCode::conflict, "the node refuses: " + text, {}}.with("rpc_message", text);
   if (code != nullptr && code->is_number())
     out = std::move(out).with("rpc_code", boost::json::serialize(*code));
-  if (const json::string* data = find_data(error); data != nullptr && data->size() <= kMostErrorData)
+  if (const json::string* data = find_data(error);
+      data != nullptr && data->size() <= kMostErrorData)
     if (parse_hex(*data)) out = std::move(out).with("rpc_data", std::string(*data));
   return out;
 }

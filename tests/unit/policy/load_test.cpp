@@ -45,7 +45,7 @@ std::string rule(const std::string& replaced = "", const std::string& by = "") {
 
 // That it does not load, and that the message says where and what.
 void expect_not_loaded(const std::map<std::string, std::string>& all, const std::string& where,
-                    const std::string& what) {
+                       const std::string& what) {
   SCOPED_TRACE(where + " / " + what);
   const auto set = RuleSet::load(all);
   ASSERT_FALSE(set.has_value());
@@ -94,15 +94,15 @@ TEST(RuleSetLoad, TheHashSeesEveryValue) {
 
 TEST(RuleSetLoad, RefusesAnUnknownKey) {
   expect_not_loaded(with_rule(rule("\"sentence\"", "\"sentense\"")), "operator.json: rules[0]",
-                 "sentence");
+                    "sentence");
   expect_not_loaded(with_rule(rule("\"outcome\"", "\"colour\": 1, \"outcome\"")),
-                 "operator.json: rules[0].colour", "");
+                    "operator.json: rules[0].colour", "");
   expect_not_loaded(with_rule(rule("\"at_least\": 10", "\"at_least\": 10, \"at_lest\": 1")),
-                 "operator.json: rules[0].when.at_lest", "");
+                    "operator.json: rules[0].when.at_lest", "");
   expect_not_loaded(changed("chips.json", "\"dense16\"", "\"dense12\""),
-                 "chips.json: chips[0].dense12", "");
+                    "chips.json: chips[0].dense12", "");
   expect_not_loaded({{"a.json", R"({"format": "mizan.policy.1", "rule": []})"}}, "a.json.rule",
-                 "rules");
+                    "rules");
 }
 
 TEST(RuleSetLoad, RefusesOverlappingDates) {
@@ -111,12 +111,12 @@ TEST(RuleSetLoad, RefusesOverlappingDates) {
       "us-parties.json: rules[", "\"us.affiliates\" overlap");
   expect_not_loaded(with_rule(rule() + "," + rule()), "operator.json: rules[0]", "overlap");
   expect_not_loaded(changed("places.json", "{\"country\": \"KH\", ",
-                         "{\"country\": \"KH\", \"from\": \"2026-02-02\", \"until\": null, "
-                         "\"unverified\": true}, {\"country\": \"KH\", "),
-                 "places.json: groups[0].members[", "overlap");
+                            "{\"country\": \"KH\", \"from\": \"2026-02-02\", \"until\": null, "
+                            "\"unverified\": true}, {\"country\": \"KH\", "),
+                    "places.json: groups[0].members[", "overlap");
   expect_not_loaded(with_rule(rule("\"from\": null,\n    \"until\": null",
-                                "\"from\": \"2026-01-02\", \"until\": \"2026-01-01\"")),
-                 "operator.json: rules[0].until", "before");
+                                   "\"from\": \"2026-01-02\", \"until\": \"2026-01-01\"")),
+                    "operator.json: rules[0].until", "before");
 }
 
 TEST(RuleSetLoad, AdjoiningDatesDoNotOverlap) {
@@ -127,22 +127,22 @@ TEST(RuleSetLoad, AdjoiningDatesDoNotOverlap) {
 
 TEST(RuleSetLoad, RefusesAnUnknownCountry) {
   expect_not_loaded(changed("places.json", "\"AF\", \"BY\"", "\"AF\", \"XX\""),
-                 "places.json: groups[0].members[1]", "XX");
+                    "places.json: groups[0].members[1]", "XX");
   expect_not_loaded(changed("us-hardware.json", "\"in\": [\"SY\"]", "\"in\": [\"ZZ\"]"),
-                 "us-hardware.json: rules[", "ZZ");
+                    "us-hardware.json: rules[", "ZZ");
   expect_not_loaded(changed("us-hardware.json", "@is-informed", "@is-infermed"),
-                 "us-hardware.json: rules[", "is-informed");
+                    "us-hardware.json: rules[", "is-informed");
   expect_not_loaded(with_rule(rule("\"jurisdiction\": \"US\"", "\"jurisdiction\": \"QQ\"")),
-                 "operator.json: rules[0].jurisdiction", "QQ");
+                    "operator.json: rules[0].jurisdiction", "QQ");
 }
 
 TEST(RuleSetLoad, RefusesAMissingCitation) {
   expect_not_loaded(with_rule(rule("\"citation\": \"terms\",", "")),
-                 "operator.json: rules[0].citation", "missing");
+                    "operator.json: rules[0].citation", "missing");
   expect_not_loaded(with_rule(rule("\"citation\": \"terms\"", "\"citation\": \"\"")),
-                 "operator.json: rules[0].citation", "empty");
+                    "operator.json: rules[0].citation", "empty");
   expect_not_loaded(changed("items.json", "\"citation\": \"87 FR 62186, ECCN 3A090\",", ""),
-                 "items.json: classes[0].citation", "missing");
+                    "items.json: classes[0].citation", "missing");
   expect_not_loaded(
       changed("chips.json", "\"citation\": \"public tracker s-w-kelly/chip-export-controls\",", ""),
       "chips.json: chips[0].citation", "missing");
@@ -150,43 +150,45 @@ TEST(RuleSetLoad, RefusesAMissingCitation) {
 
 TEST(RuleSetLoad, RefusesWrongWordsAndDates) {
   expect_not_loaded(with_rule(rule("RED_FLAG", "RED_FLAGG")), "operator.json: rules[0].outcome",
-                 "RED_FLAG");
-  expect_not_loaded(with_rule(rule("end_use", "enduse")), "operator.json: rules[0].head", "end_use");
+                    "RED_FLAG");
+  expect_not_loaded(with_rule(rule("end_use", "enduse")), "operator.json: rules[0].head",
+                    "end_use");
   expect_not_loaded(with_rule(rule("\"from\": null", "\"from\": \"2026-02-30\"")),
-                 "operator.json: rules[0].from", "day that exists");
-  expect_not_loaded(with_rule(rule("\"from\": null,", "")), "operator.json: rules[0].from", "missing");
+                    "operator.json: rules[0].from", "day that exists");
+  expect_not_loaded(with_rule(rule("\"from\": null,", "")), "operator.json: rules[0].from",
+                    "missing");
   expect_not_loaded(with_rule(rule("\"units\"", "\"unit\"")), "operator.json: rules[0].when.fact",
-                 "units");
+                    "units");
   expect_not_loaded(with_rule(rule("\"outcome\"", "\"review\": \"denial\", \"outcome\"")),
-                 "operator.json: rules[0].review", "LICENCE");
+                    "operator.json: rules[0].review", "LICENCE");
   expect_not_loaded(with_rule(rule("\"enforced\": true", "\"enforced\": false")),
-                 "operator.json: rules[0].head", "pending");
+                    "operator.json: rules[0].head", "pending");
   expect_not_loaded(with_rule(rule("RED_FLAG", "INSUFFICIENT")), "operator.json: rules[0].outcome",
-                 "unknown facts");
+                    "unknown facts");
   expect_not_loaded(with_rule(rule("{\"fact\": \"units\", \"at_least\": 10}", "{\"any\": []}")),
-                 "operator.json: rules[0].when.any", "empty");
+                    "operator.json: rules[0].when.any", "empty");
   expect_not_loaded({{"a.json", "{"}}, "a.json", "");
   expect_not_loaded({{"a.json", R"({"format": "mizan.policy.2"})"}}, "a.json.format",
-                 "mizan.policy.1");
+                    "mizan.policy.1");
   expect_not_loaded({}, "no rule file", "");
 }
 
 TEST(RuleSetLoad, MoreUnitsCannotMakeARuleMilder) {
   const std::string units = "{\"fact\": \"units\", \"at_least\": 10}";
   expect_not_loaded(with_rule(rule(units, "{\"fact\": \"units\", \"below\": 10}")),
-                 "operator.json: rules[0].when.fact", "at_least");
+                    "operator.json: rules[0].when.fact", "at_least");
   expect_not_loaded(with_rule(rule(units, "{\"not\": " + units + "}")),
-                 "operator.json: rules[0].when.not.fact", "not");
+                    "operator.json: rules[0].when.not.fact", "not");
   expect_not_loaded(with_rule(rule(units,
-                                "{\"not\": {\"all\": [{\"fact\": \"training_work\", "
-                                "\"at_least\": 1}]}}")),
-                 "operator.json: rules[0].when.not.all[0].fact", "not");
+                                   "{\"not\": {\"all\": [{\"fact\": \"training_work\", "
+                                   "\"at_least\": 1}]}}")),
+                    "operator.json: rules[0].when.not.all[0].fact", "not");
 }
 
 TEST(RuleSetLoad, GroupsDoNotContainThemselves) {
   expect_not_loaded(changed("places.json", "\"members\": [\"IR\", \"KP\", \"SY\"]",
-                         "\"members\": [\"@E:1\", \"IR\"]"),
-                 "places.json: groups[", "itself");
+                            "\"members\": [\"@E:1\", \"IR\"]"),
+                    "places.json: groups[", "itself");
 }
 
 TEST(RuleSet, EmptyAllowsAndSaysSo) {
