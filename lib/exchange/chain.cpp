@@ -186,21 +186,22 @@ bool Exchange::Core::wants_closing(const Lease& lease) const {
 /// What is wanted of the chain for it; told when it begins to be wanted.
 void Exchange::Core::note_chain(const Lease& lease) {
   if (state.ledger.mirror() == nullptr) return;
-  if (!wants_opening(lease))
-    opening.erase(lease.id);
-  else if (opening.insert(lease.id).second)
-    emit(OpenWanted{lease.id, lease.terms.buyer, lease.terms.provider});
-  if (!wants_closing(lease))
-    settling.erase(lease.id);
-  else if (settling.insert(lease.id).second)
-    emit(CloseWanted{lease.id});
+  const auto note = [&](std::set<LeaseId>& among, bool wanted, Event begun) {
+    if (!wanted)
+      among.erase(lease.id);
+    else if (among.insert(lease.id).second)
+      emit(std::move(begun));
+  };
+  note(opening, wants_opening(lease),
+       OpenWanted{lease.id, lease.terms.buyer, lease.terms.provider});
+  note(stopping, wants_stop(lease), StopWanted{lease.id});
+  note(settling, wants_closing(lease), CloseWanted{lease.id});
 }
 
 void Exchange::Core::open_by_chain(Lease& lease, const ledger::ChainLease& there) {
   // By the block's time; but a chain's clock is not the exchange's.
   fund(lease, std::min(std::max(at_seconds(there.opened), lease.accepted_at), state.now));
   state.ledger.set_locked(lease.id, true);
-  if (wants_stop(lease)) emit(StopWanted{lease.id});
   if (lease.stopped_at.ms != 0) stop_open(lease);
 }
 
@@ -306,8 +307,7 @@ std::vector<const Lease*> Exchange::settling() const {
 }
 std::vector<const Lease*> Exchange::stopping() const {
   std::vector<const Lease*> out;
-  for (const auto& [id, lease] : core_->state.leases)
-    if (core_->wants_stop(lease)) out.push_back(&lease);
+  for (const LeaseId& id : core_->stopping) out.push_back(find_lease(id));
   return out;
 }
 

@@ -176,6 +176,7 @@ class Exchange::Core {
   std::set<LeaseId> unvouchered;
   std::set<LeaseId> closing;
   std::set<LeaseId> opening;             // on a chain: its Opened is awaited
+  std::set<LeaseId> stopping;            // and the buyer's CloseRequested
   std::set<LeaseId> settling;            // and its Closed
   std::map<uint64_t, LeaseId> held;      // by number
   std::map<uint64_t, LeaseId> reviewed;  // leases with a review

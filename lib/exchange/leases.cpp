@@ -266,7 +266,7 @@ Result<Answer> Exchange::Core::run(const RequestClose& command) {
   if (state.ledger.mirror() != nullptr && !lease->request) {
     lease->request = command.request;
     lease->request_signature = command.signature;
-    if (wants_stop(*lease)) emit(StopWanted{lease->id});
+    note_chain(*lease);
   }
   if (lease->closing || lease->stopped_at.ms != 0)
     return Answer{lease->order, {lease->id}, false, true};
