@@ -106,12 +106,7 @@ class History {
   uint64_t settled = 0;
 
  private:
-  struct Block {
-    ledger::Place place;
-    PlainContract contract;  ///< after it
-    std::vector<Sent> sent;
-    std::vector<ChainFact> facts;
-  };
+  using Block = test::PlainBlock;
   uint64_t pick(uint64_t n) { return random_() % n; }
   /// Among the provider and the two that do nothing else.
   void share_pay(PlaceAsk& ask) {
@@ -224,22 +219,10 @@ class History {
 
   void mine(uint64_t percent) {
     const Block& last = blocks_.back();
-    Block block{last.place, last.contract, {}, {}};
-    block.place.number += 1;
-    block.place.hash = keccak256("block " + std::to_string(++made_));
-    block.place.time = std::max(last.place.time + 1, w.seconds() + pick(7) - 3);
-    std::vector<Sent> left;
-    for (const Sent& sent : waiting_) {
-      if (!chance(percent)) {
-        left.push_back(sent);
-        continue;
-      }
-      const auto facts = block.contract.run(sent, block.place.time);
-      block.facts.insert(block.facts.end(), facts.begin(), facts.end());
-      if (!facts.empty()) block.sent.push_back(sent);
-    }
-    waiting_ = std::move(left);
-    blocks_.push_back(std::move(block));
+    const Hash32 hash = keccak256("block " + std::to_string(++made_));
+    const uint64_t time = std::max(last.place.time + 1, w.seconds() + pick(7) - 3);
+    blocks_.push_back(
+        test::block_after(last, hash, time, waiting_, [&] { return chance(percent); }));
   }
 
   /// Blocks go; most of what was in them waits again.

@@ -63,25 +63,14 @@ const Exchange* ChainHost::core() const {
 void ChainHost::mine() {
   if (blocks_.size() > 1 && world_.faults.strikes(Fault::chain_turn, 400)) turn();
   const Block& last = blocks_.back();
-  Block block{last.place, last.contract, {}, {}};
-  block.place.number += 1;
-  block.place.hash = keccak256("block " + std::to_string(++made_));
+  const Hash32 hash = keccak256("block " + std::to_string(++made_));
   const uint64_t now = (kEpochMs + world_.scheduler.now_ms()) / 1000;
-  block.place.time = std::max(last.place.time + 1, now);
+  uint64_t time = std::max(last.place.time + 1, now);
   if (world_.faults.strikes(Fault::chain_clock, 300))
-    block.place.time = std::max(last.place.time + 1, now + random_.below(40) - 20);
-  std::vector<Sent> left;
-  for (const Sent& sent : waiting_) {
-    if (!world_.faults.is_calm() && random_.chance(1'000)) {
-      left.push_back(sent);
-      continue;
-    }
-    const auto facts = block.contract.run(sent, block.place.time);
-    block.facts.insert(block.facts.end(), facts.begin(), facts.end());
-    if (!facts.empty()) block.sent.push_back(sent);
-  }
-  waiting_ = std::move(left);
-  blocks_.push_back(std::move(block));
+    time = std::max(last.place.time + 1, now + random_.below(40) - 20);
+  blocks_.push_back(test::block_after(last, hash, time, waiting_, [this] {
+    return world_.faults.is_calm() || !random_.chance(1'000);
+  }));
   if (blocks_.size() > 600) blocks_.erase(blocks_.begin());
   const bool slow = world_.faults.strikes(Fault::chain_slow, 100);
   world_.scheduler.after(slow ? random_.between(20'000, 200'000) : block_ms_, [this] { mine(); });

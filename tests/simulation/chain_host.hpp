@@ -27,12 +27,7 @@ class ChainHost {
   void finish(const std::vector<Address>& parties);
 
  private:
-  struct Block {
-    ledger::Place place;
-    test::PlainContract contract;  ///< after it
-    std::vector<test::Sent> sent;
-    std::vector<exchange::ChainFact> facts;
-  };
+  using Block = test::PlainBlock;
   const exchange::Exchange* core() const;
   void mine();
   void turn();

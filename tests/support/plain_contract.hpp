@@ -5,6 +5,7 @@
 #include "base/payee.hpp"
 #include "crypto/eip712_messages.hpp"
 #include "exchange/chain_facts.hpp"
+#include "ledger/place.hpp"
 
 #include <map>
 #include <set>
@@ -68,5 +69,32 @@ class PlainContract {
   std::map<LeaseId, Lease> leases_;
   std::set<std::pair<Address, uint64_t>> spent_;
 };
+
+/// A block, and how the contract stands behind it.
+struct PlainBlock {
+  ledger::Place place;
+  PlainContract contract;
+  std::vector<Sent> sent;
+  std::vector<exchange::ChainFact> facts;
+};
+
+/// The block after `last`: it takes in what of `waiting` `takes` says, which then waits no more.
+template <class Takes>
+PlainBlock block_after(const PlainBlock& last, const Hash32& hash, uint64_t time,
+                       std::vector<Sent>& waiting, const Takes& takes) {
+  PlainBlock block{{last.place.number + 1, hash, time}, last.contract, {}, {}};
+  std::vector<Sent> left;
+  for (const Sent& sent : waiting) {
+    if (!takes()) {
+      left.push_back(sent);
+      continue;
+    }
+    const auto facts = block.contract.run(sent, time);
+    block.facts.insert(block.facts.end(), facts.begin(), facts.end());
+    if (!facts.empty()) block.sent.push_back(sent);
+  }
+  waiting = std::move(left);
+  return block;
+}
 
 }  // namespace mizan::test
