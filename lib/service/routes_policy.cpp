@@ -43,23 +43,21 @@ json::object policy_json(const Exchange& core) {
           {"options", std::move(text)}};
 }
 
-/// `body` is {"officer", what: Message, "signature"}, and nothing else.
-template <class Message>
-struct Ordered {
+/// `body` is {"officer", what: Message, "signature"}, and nothing else, as the command that it is;
+/// what `check` says of its officer, if that is an error.
+template <class Command, class Message, class Check>
+Result<Command> read_ordered(const std::string& body, const char* what, Check check) {
+  MIZAN_TRY(value, parse_json(body, {}, "the body"));
   Address officer;
   Message message;
   Signature signature;
-};
-template <class Message>
-Result<Ordered<Message>> read_ordered(const std::string& body, const char* what) {
-  MIZAN_TRY(value, parse_json(body, {}, "the body"));
-  Ordered<Message> out;
   ObjectReader in(value, "");
-  in.required("officer", out.officer);
-  in.required(what, out.message);
-  in.required("signature", out.signature);
+  in.required("officer", officer);
+  in.required(what, message);
+  in.required("signature", signature);
   MIZAN_CHECK(in.finish());
-  return out;
+  MIZAN_CHECK(check(officer));
+  return Command{officer, std::move(message), signature};
 }
 
 struct Change {
@@ -246,12 +244,11 @@ void Routes::get_verdict(Call call) {
 }
 
 void Routes::post_decision(Call call) {
-  auto body = read_ordered<eip712::Decision>(call.request.body, "decision");
-  if (!body) return call.refuse(body.error());
-  if (const auto officer = check_officer(body->officer); !officer)
-    return call.refuse(officer.error());
-  submit(std::move(call), exchange::Decide{body->officer, body->message, body->signature},
-         body->officer, [this](const Outcome& outcome, const Exchange& core) {
+  auto command = read_ordered<exchange::Decide, eip712::Decision>(
+      call.request.body, "decision", [this](const Address& who) { return check_officer(who); });
+  if (!command) return call.refuse(command.error());
+  submit(std::move(call), *command, command->officer,
+         [this](const Outcome& outcome, const Exchange& core) {
            json::object out;
            for (const LeaseId& id : outcome.answer->leases)
              if (const Lease* lease = core.find_lease(id))
@@ -261,21 +258,17 @@ void Routes::post_decision(Call call) {
 }
 
 void Routes::post_listing(Call call) {
-  auto body = read_ordered<eip712::Listing>(call.request.body, "listing");
-  if (!body) return call.refuse(body.error());
-  if (const auto officer = check_officer(body->officer); !officer)
-    return call.refuse(officer.error());
-  submit(std::move(call), exchange::ListParty{body->officer, body->message, body->signature},
-         body->officer, nothing_more);
+  auto command = read_ordered<exchange::ListParty, eip712::Listing>(
+      call.request.body, "listing", [this](const Address& who) { return check_officer(who); });
+  if (!command) return call.refuse(command.error());
+  submit(std::move(call), *command, command->officer, nothing_more);
 }
 
 void Routes::post_licence(Call call) {
-  auto body = read_ordered<eip712::LicenceOnFile>(call.request.body, "licence");
-  if (!body) return call.refuse(body.error());
-  if (const auto officer = check_officer(body->officer); !officer)
-    return call.refuse(officer.error());
-  submit(std::move(call), exchange::FileLicence{body->officer, body->message, body->signature},
-         body->officer, nothing_more);
+  auto command = read_ordered<exchange::FileLicence, eip712::LicenceOnFile>(
+      call.request.body, "licence", [this](const Address& who) { return check_officer(who); });
+  if (!command) return call.refuse(command.error());
+  submit(std::move(call), *command, command->officer, nothing_more);
 }
 
 }  // namespace mizan::service
