@@ -282,9 +282,9 @@ std::vector<std::vector<bool>> piece_choices(size_t count, size_t pieces_most, s
 }
 
 Choices choices(const FaultDisk::Unsynced& unsynced, std::mt19937_64& random) {
-  const size_t states_most = limit("MIZAN_CRASH_STATES", 1000);
+  const size_t states_most = limit("MIZAN_CRASH_STATES", 20'000);
   const size_t count = unsynced.piece_bytes.size();
-  const size_t pieces_most = limit("MIZAN_CRASH_PIECES", 8);
+  const size_t pieces_most = limit("MIZAN_CRASH_PIECES", 12);
   Choices out;
   out.whole = count <= pieces_most;
   const auto names = name_choices(unsynced.names);
@@ -294,14 +294,16 @@ Choices choices(const FaultDisk::Unsynced& unsynced, std::mt19937_64& random) {
   for (size_t n = 0; n < names.size(); ++n)
     for (size_t p = 0; p < pieces.size(); ++p)
       if (all_pairs || n == 0 || n + 1 == names.size() || p == 0 || p + 1 == pieces.size())
-        out.all.push_back({names[n], pieces[p]});
+        for (const bool grown : {false, true}) out.all.push_back({names[n], pieces[p], grown});
   // A write that is cut within a sector, behind all that came before it.
   for (size_t cut = 0; cut < count; ++cut) {
     const size_t bytes = unsynced.piece_bytes[cut];
     for (const size_t left : std::set<size_t>{1, bytes / 2, bytes - std::min<size_t>(bytes, 1)}) {
       if (left == 0 || left >= bytes) continue;
-      FaultDisk::Kept kept{names.back(), std::vector<bool>(count, false), {{cut, left}}};
+      FaultDisk::Kept kept{names.back(), std::vector<bool>(count, false), false, {{cut, left}}};
       std::fill_n(kept.pieces.begin(), cut, true);
+      out.all.push_back(kept);
+      kept.grown = true;
       out.all.push_back(std::move(kept));
     }
   }

@@ -202,6 +202,7 @@ FaultDisk::Image FaultDisk::after_crash(const Kept& kept) const {
       const ByteView part = ByteView(change.bytes).subspan(at, is_cut ? kept.cut->second : bytes);
       crash::apply(content, change.offset + at, part);
     });
+    if (kept.grown && content.size() < node->live.size()) content.resize(node->live.size());
   });
 }
 

@@ -55,10 +55,12 @@ class FaultDisk {
     std::vector<size_t> piece_bytes;  ///< of each piece, in the order of its file's writes
   };
   Unsynced unsynced() const;
-  /// One choice of it. `cut`: of this piece only so many of its first bytes are there.
+  /// One choice of it. `grown`: each file has the length that it was to have, with zeros for what
+  /// is missing. `cut`: of this piece only so many of its first bytes are there.
   struct Kept {
     std::vector<size_t> names;
     std::vector<bool> pieces;
+    bool grown = false;
     std::optional<std::pair<size_t, size_t>> cut = {};
   };
   Image after_crash(const Kept& kept) const;
