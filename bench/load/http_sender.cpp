@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <deque>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -72,7 +73,8 @@ bool HttpSender::is_whole(const std::string& answer, bool& ok) {
 
 SenderResult HttpSender::send(const std::vector<std::string>& requests, OpenLoop& loop) {
   SenderResult result;
-  std::vector<size_t> free;
+  // In turn, so that none is idle until the exchange closes it.
+  std::deque<size_t> free;
   for (size_t i = 0; i < connections_.size(); ++i) free.push_back(i);
   size_t next = 0;
   size_t left = requests.size();
@@ -83,8 +85,8 @@ SenderResult HttpSender::send(const std::vector<std::string>& requests, OpenLoop
   while (left > 0) {
     const Time::time_point now = Time::now();
     while (!free.empty() && next < requests.size() && loop.intended(next) <= now) {
-      Connection& connection = connections_[free.back()];
-      free.pop_back();
+      Connection& connection = connections_[free.front()];
+      free.pop_front();
       connection.request = next;
       const std::string& text = requests[next++];
       // A request fits the socket's buffer.
@@ -103,7 +105,11 @@ SenderResult HttpSender::send(const std::vector<std::string>& requests, OpenLoop
       const size_t which = events[static_cast<size_t>(e)].data.u64;
       Connection& connection = connections_[which];
       const ssize_t got = ::recv(connection.fd, piece.data(), piece.size(), 0);
-      if (got <= 0) give_up("the exchange closed a connection");
+      if (got < 0) give_up("recv");
+      if (got == 0) {
+        fprintf(stderr, "the exchange closed a connection\n");
+        std::exit(1);
+      }
       connection.answer.append(piece.data(), static_cast<size_t>(got));
       bool ok = false;
       if (!is_whole(connection.answer, ok)) continue;

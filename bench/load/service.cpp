@@ -184,12 +184,13 @@ void service_scope(const LoadOptions& options) {
              verified, std::thread::hardware_concurrency(), "the sender runs on the same ones");
   print_head("service: signed orders over HTTP, " + std::to_string(kConnections) +
              " connections of 16 addresses");
-  HttpSender sender(exchange.port(), kConnections);
   std::vector<double> rates = options.rates;
   if (rates.empty()) rates = {500, 1e3, 2e3, 4e3, 6e3, 8e3, 10e3, 12e3, 14e3, 16e3, 20e3};
   for (const double rate : rates) {
     OpenLoop loop(rate, options.seconds);
     const std::vector<std::string> requests = orders.sign(loop.count());
+    // Connected when there is something to send: the exchange closes idle connections.
+    HttpSender sender(exchange.port(), kConnections);
     const double before = exchange.cpu_seconds();
     const SenderResult result = sender.send(requests, loop);
     const double cpu = (exchange.cpu_seconds() - before) / static_cast<double>(loop.count());
