@@ -16,7 +16,11 @@ tl::unexpected<Error> contradiction() {
 
 Follower::Follower(Node& node, const Address& contract, Place after, const FollowerOptions& options,
                    const std::vector<Place>& places)
-    : node_(node), contract_(contract), options_(options), places_(places.begin(), places.end()) {
+    : node_(node),
+      contract_(contract),
+      options_(options),
+      range_(options.range),
+      places_(places.begin(), places.end()) {
   const bool whole = places_.size() < options_.most_places;
   if (whole && (places_.empty() || places_.front().number > after.number))
     places_.push_front(after);
@@ -30,11 +34,8 @@ Result<std::vector<Change>> Follower::poll() {
   const Place last = places_.back();
   if (head.number < options_.depth || head.number - options_.depth <= last.number) return changes;
   const uint64_t old = head.number - std::min(head.number, options_.recent);
-  const uint64_t to =
-      old > last.number
-          ? std::min({head.number - options_.depth, old, last.number + options_.range})
-          : last.number + 1;
-  MIZAN_TRY(seen, read(last, to));
+  const uint64_t most = old > last.number ? std::min(head.number - options_.depth, old) : 0;
+  MIZAN_TRY(seen, read_range(last, most));
   places_.push_back(seen.to);
   if (places_.size() > options_.most_places) places_.pop_front();
   changes.emplace_back(std::move(seen));
@@ -69,16 +70,36 @@ Result<std::optional<Change>> Follower::check_turn(const Block& head) {
       {}}.with("place", "block " + std::to_string(places_.front().number)));
 }
 
-Result<Seen> Follower::read(const Place& last, uint64_t to) {
+/// Up to block `most`, as far as the node goes at once; one block at least.
+Result<Seen> Follower::read_range(const Place& last, uint64_t most) {
+  for (;;) {
+    const uint64_t to = std::max(std::min(most, last.number + range_), last.number + 1);
+    bool too_much = false;
+    auto seen = read(last, to, too_much);
+    if (!too_much) {
+      // Slowly: each step that is too large may be a time-out.
+      if (seen && to == last.number + range_)
+        range_ = std::min(options_.range, range_ + std::max<uint64_t>(range_ / 8, 1));
+      return seen;
+    }
+    range_ = (to - last.number) / 2;
+  }
+}
+
+/// `too_much`: fewer blocks may do. Nodes say so in words of their own, or not at all.
+Result<Seen> Follower::read(const Place& last, uint64_t to, bool& too_much) {
   MIZAN_TRY(end, node_.block(to));
   if (!end) return contradiction();
   const bool single = to == last.number + 1;
   if (single && end->parent != last.hash) return contradiction();
-  MIZAN_TRY(logs,
-            single ? node_.logs_in(contract_, *end) : node_.logs(contract_, last.number + 1, to));
+  const auto logs =
+      single ? node_.logs_in(contract_, *end) : node_.logs(contract_, last.number + 1, to);
+  too_much = !single && (!logs || logs->size() > options_.most_events);
+  if (too_much) return contradiction();
+  if (!logs) return fail(logs.error());
   Seen seen{{to, end->hash, end->time}, {}};
   std::map<uint64_t, Block> blocks{{to, *end}};
-  for (const Log& log : logs) {
+  for (const Log& log : *logs) {
     if (!blocks.contains(log.block)) {
       MIZAN_TRY(block, node_.block(log.block));
       if (!block) return contradiction();

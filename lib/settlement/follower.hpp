@@ -29,10 +29,11 @@ struct TakenBack {
 using Change = std::variant<Seen, TakenBack>;
 
 struct FollowerOptions {
-  uint64_t depth = 2;         ///< blocks on top of an event's before it is seen
-  uint64_t recent = 64;       ///< blocks from the head that are read one by one, for they may turn
-  uint64_t range = 500;       ///< older blocks asked for at once
-  size_t most_places = 1024;  ///< that are remembered: how far the chain may turn back
+  uint64_t depth = 2;    ///< blocks on top of an event's before it is seen
+  uint64_t recent = 64;  ///< blocks from the head that are read one by one, for they may turn
+  uint64_t range = 500;  ///< older blocks asked for at once, at most
+  size_t most_events = 20'000;  ///< of one Seen of more than one block
+  size_t most_places = 1024;    ///< that are remembered: how far the chain may turn back
 };
 
 /// Follows one contract. What it tells of has happened on the chain that the node served when it
@@ -47,16 +48,19 @@ class Follower {
 
   /// What is new, as far as one round of questions goes; nothing, if nothing is. A turn comes back
   /// alone, and is of whole Seen. unavailable: the node is behind, or contradicts itself: ask
-  /// again; corrupted: the chain turned further back than is remembered.
+  /// again; corrupted: the chain turned further back than is remembered. A range that the node
+  /// refuses, cuts off or takes too long for is halved, down to one block, and grows again.
   Result<std::vector<Change>> poll();
 
  private:
   Result<std::optional<Change>> check_turn(const Block& head);
-  Result<Seen> read(const Place& last, uint64_t to);
+  Result<Seen> read_range(const Place& last, uint64_t most);
+  Result<Seen> read(const Place& last, uint64_t to, bool& too_much);
 
   Node& node_;
   Address contract_;
   FollowerOptions options_;
+  uint64_t range_;            // that the node is asked for now
   std::deque<Place> places_;  // the oldest is the beginning, or stands in for what was forgotten
 };
 

@@ -31,16 +31,20 @@ bool says(const Error& error, std::initializer_list<std::string_view> words) {
                      [&](std::string_view word) { return text.find(word) != std::string::npos; });
 }
 
+/// To be asked again; any other error is the node's answer.
+bool node_is_away(const Error& error) {
+  return error.code == ErrorCode::unavailable || error.code == ErrorCode::io_error;
+}
+
 /// The first error of a round; the node's absence ends the round.
 class Problems {
  public:
   /// False if there is no use in going on.
   bool note(Result<void> result) {
     if (result) return true;
-    const bool node_is_away =
-        result.error().code == ErrorCode::unavailable || result.error().code == ErrorCode::io_error;
+    const bool go_on = !node_is_away(result.error());
     if (!first_) first_ = std::move(result).error();
-    return !node_is_away;
+    return go_on;
   }
   Result<void> result() const { return first_ ? Result<void>(fail(*first_)) : Result<void>{}; }
 
@@ -182,8 +186,9 @@ Result<void> Outbox::look_for_receipt(uint64_t number, const Block& head) {
   // Asked before the receipts: what it says must be as old as they are, or older.
   uint64_t deep_nonce = 0;
   if (head.number >= options_.depth) {
-    MIZAN_TRY(count, node_->nonce_at(account(), head.number - options_.depth));
-    deep_nonce = count;
+    const auto count = node_->nonce_at(account(), head.number - options_.depth);
+    if (!count && node_is_away(count.error())) return fail(count.error());
+    deep_nonce = count.value_or(0);  // a node that has forgotten it: nothing is lost by its word
   }
   for (auto attempt = entry.attempts.rbegin(); attempt != entry.attempts.rend(); ++attempt) {
     MIZAN_TRY(receipt, node_->receipt(attempt->hash));
@@ -206,15 +211,21 @@ Result<void> Outbox::look_for_receipt(uint64_t number, const Block& head) {
 }
 
 /// The node keeps no reason with a receipt: the call is tried again on the state behind its block,
-/// and before it.
+/// and before it. A node that has forgotten that state never has it again: the end counts, not why.
 Result<std::string> Outbox::why_reverted(const Entry& entry, const Receipt& receipt) {
+  std::string unknown = "the contract refused the call, for a reason that is gone by now";
   for (const uint64_t block : {receipt.block, receipt.block - 1}) {
     const auto refused = node_->replay(account(), entry.call, block);
     if (refused) continue;
-    if (!refused.error().details.contains("revert")) return fail(refused.error());
-    return refused.error().message;
+    const Error& error = refused.error();
+    if (error.details.contains("revert")) return error.message;
+    if (node_is_away(error)) return fail(error);
+    unknown =
+        "the contract refused the call, and why is not known: the node does not keep the state of "
+        "that block any more (" +
+        error.message + ")";
   }
-  return "the contract refused the call, for a reason that is gone by now";
+  return unknown;
 }
 
 Result<void> Outbox::spread(uint64_t number, const Block& head, bool next) {
