@@ -16,8 +16,6 @@ namespace {
 namespace escrow = settlement::escrow;
 namespace token = settlement::token;
 
-constexpr uint64_t kDevelopmentChain = 31337;
-
 Result<int> tell(const Context& context, const ChainSettings& chain, ChainReader& reader,
                  const Address& account, const std::string& done) {
   MIZAN_TRY(balance, reader.number(chain.contract, escrow::balance_of(account)));
@@ -58,7 +56,7 @@ Result<int> mint(const Context& context, const std::string& usd) {
   MIZAN_TRY(chain, load_chain(context.home));
   MIZAN_TRY(amount, parse_usd(usd));
   MIZAN_TRY(units, units_from(amount, chain.decimals));
-  if (chain.chain_id != kDevelopmentChain)
+  if (chain.chain_id != exchange::kDevelopmentChain)
     return fail(ErrorCode::forbidden, "only the test token of a development chain can be made");
   MIZAN_TRY(session, ChainSession::open(context, chain));
   const Address own = session->key().address();
@@ -79,6 +77,9 @@ Result<int> deposit(const Context& context, const std::string& usd) {
                 fmt::format("{} has {} of the token", to_checksum(own),
                             format_units(outside, chain.decimals)));
   MIZAN_TRY(allowed, session->reader().number(chain.token, token::allowance(own, chain.contract)));
+  // The best-known dollar token lets an allowance be changed to and from nothing alone.
+  if (allowed < units && allowed != 0)
+    MIZAN_CHECK(session->send_again({chain.token, 0, token::approve(chain.contract, 0)}));
   if (allowed < units)
     MIZAN_CHECK(session->send_again({chain.token, 0, token::approve(chain.contract, units)}));
   MIZAN_CHECK(session->send("", {chain.contract, 0, escrow::deposit(units)}));

@@ -17,7 +17,6 @@ namespace {
 namespace escrow = settlement::escrow;
 namespace token = settlement::token;
 
-constexpr uint64_t kDevelopmentChain = 31337;
 constexpr size_t kArtifactBytesMax = 4 << 20;
 
 struct DeployOptions {
@@ -79,7 +78,7 @@ Result<int> deploy(const Context& context, const DeployOptions& options) {
   ChainSettings chain{.node = options.node, .chain_id = options.chain_id, .depth = options.depth};
   if (options.test_token == !options.token.empty())
     return fail(ErrorCode::invalid_argument, "give either --token or --test-token");
-  if (options.test_token && chain.chain_id != kDevelopmentChain)
+  if (options.test_token && chain.chain_id != exchange::kDevelopmentChain)
     return fail(
         ErrorCode::forbidden,
         "anyone can make units of the test token: it is for a development chain (id 31337)");

@@ -17,7 +17,7 @@ struct ChainFigures {
 /// A development node on loopback, which ends with this.
 class DemoChain {
  public:
-  static constexpr uint64_t kChainId = 31337;
+  static constexpr uint64_t kChainId = exchange::kDevelopmentChain;
   static constexpr uint64_t kDepth = 2;
   static constexpr u128 kNanoAUnit = 1000;  ///< its token has six decimals
 

@@ -64,7 +64,7 @@ contract TestToken is ERC20 {
     }
 }
 
-/// @dev Like the best-known dollar token: its calls return nothing.
+/// @dev Like the best-known dollar token: its calls return nothing, and an allowance is set from or to nothing alone.
 contract SilentToken {
     uint8 public constant decimals = 6;
     mapping(address => uint256) public balanceOf;
@@ -75,6 +75,7 @@ contract SilentToken {
     }
 
     function approve(address spender, uint256 amount) external {
+        require(amount == 0 || allowance[msg.sender][spender] == 0, "allowance");
         allowance[msg.sender][spender] = amount;
     }
 

@@ -92,6 +92,9 @@ using ChainFact = std::variant<chain::Deposited, chain::Withdrawn, chain::RelayP
                                chain::Claimed, chain::CloseRequested, chain::Closed,
                                chain::BidsCancelled, chain::Paused, chain::ClearanceKeyIs>;
 
+/// Of the chains that developers run for themselves: no money is on it.
+inline constexpr uint64_t kDevelopmentChain = 31337;
+
 /// The chain that an exchange settles on; nothing of it ever changes.
 struct ChainSettlement {
   uint64_t chain_id = 0;

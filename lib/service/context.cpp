@@ -4,6 +4,15 @@
 
 namespace mizan::service {
 
+Error no_rules_on_a_chain() {
+  return Error{
+      ErrorCode::conflict,
+      "an exchange that settles on a chain assesses every deal: start it with rules (only a "
+      "development chain, id 31337, does without)",
+      {}}
+      .with("field", "rules");
+}
+
 eip712::Domain domain_for(const exchange::Exchange& exchange, const ServiceConfig& config,
                           const ExchangeKeys& keys) {
   if (exchange.config()) return exchange::domain_of(*exchange.config());

@@ -57,6 +57,9 @@ struct ServiceConfig {
   size_t max_watchers_per_address = 50;
 };
 
+/// Why an exchange on a chain does not start without rules.
+Error no_rules_on_a_chain();
+
 /// What an exchange of kind evm stands on besides.
 struct ChainParts {
   settlement::Node& node;  ///< of the chain desk alone

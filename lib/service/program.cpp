@@ -6,6 +6,7 @@
 #include "journal/rocksdb_journal.hpp"
 #include "service/chain_house.hpp"
 #include "service/driver.hpp"
+#include "settlement/json_rpc.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -103,6 +104,20 @@ Result<void> make_state_folder(const fs::path& state) {
   return {};
 }
 
+/// What can be told before anything is written: a mistake leaves nothing behind.
+Result<void> check_settlement(const ServiceConfig& config) {
+  if (!config.chain) return {};
+  if (auto rpc = settlement::JsonRpc::open(config.chain->node); !rpc)
+    return fail(Error{rpc.error().code, "chain.node: " + rpc.error().message, {}}.with(
+        "field", "chain.node"));
+  std::error_code ignored;
+  const bool is_new = !fs::exists(config.state / "journal", ignored);  // else its own rules count
+  const bool no_rules = !config.rules || config.rules->is_empty();
+  if (is_new && no_rules && config.chain->chain_id != exchange::kDevelopmentChain)
+    return fail(no_rules_on_a_chain());
+  return {};
+}
+
 /// For `mizan journal verify`: what the state was when nothing was left to do.
 Result<void> write_last_state(const fs::path& state, const exchange::Exchange& exchange) {
   const json::object value{{"sequence", exchange.last_sequence()},
@@ -144,6 +159,7 @@ Result<void> meet_chain(ChainHouse& chain, const ExchangeKeys& keys, bool is_new
 
 Result<ExchangeAccounts> make_exchange_keys(const ExchangeConfig& config) {
   const fs::path& state = config.service.state;
+  MIZAN_CHECK(check_settlement(config.service));
   MIZAN_CHECK(make_state_folder(state));
   MIZAN_TRY(keys, open_keys(state, config.passphrase_file, key_cost(config)));
   MIZAN_TRY(gas, open_gas_key(state, config.passphrase_file, key_cost(config)));
@@ -153,6 +169,7 @@ Result<ExchangeAccounts> make_exchange_keys(const ExchangeConfig& config) {
 
 Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
                           const std::function<void(const Ready&)>& on_ready) {
+  MIZAN_CHECK(check_settlement(config.service));
   const EndSignals end;
   const Log log(system_clock(), sink);
   const fs::path& state = config.service.state;

@@ -12,7 +12,6 @@ using exchange::Exchange;
 
 namespace {
 
-constexpr uint64_t kDevelopmentChain = 31337;
 constexpr uint64_t kMeterMs = 500;
 constexpr uint64_t kWatchMs = 1000;
 constexpr uint64_t kExpireMs = 600'000;
@@ -210,12 +209,8 @@ Result<void> Service::Impl::check_policy() const {
              {{"note", "only a new state folder begins with it"}});
   }
   if (core.rules().is_empty() && core.config()->chain &&
-      core.config()->chain->chain_id != kDevelopmentChain)
-    return fail(Error{
-        ErrorCode::conflict,
-        "an exchange that settles on a chain assesses every deal: start it with rules (only a "
-        "development chain, id 31337, does without)",
-        {}}.with("field", "rules"));
+      core.config()->chain->chain_id != exchange::kDevelopmentChain)
+    return fail(no_rules_on_a_chain());
   if (core.rules().is_empty())
     log.warn("no_rules",
              {{"ruleSet", in_force},

@@ -13,7 +13,7 @@ import test from "node:test";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 const load = createRequire(join(root, "contracts/package.json"));
-const { createTestClient, hashTypedData, http, keccak256, publicActions, toHex, zeroHash } = load("viem");
+const { createTestClient, createWalletClient, hashTypedData, http, keccak256, publicActions, toHex, zeroHash } = load("viem");
 const { privateKeyToAccount } = load("viem/accounts");
 const { foundry } = load("viem/chains");
 const mizan = process.env.MIZAN_BIN;
@@ -282,6 +282,33 @@ test("a node that leaves out a log is found by the audit", async () => {
       assert.match(found.out.error.message, words);
     }
   } finally { server.close(); rmSync(`${home}-deceived`, { recursive: true, force: true }); }
+});
+
+test("a token that changes no allowance but from nothing", async () => {
+  const { abi, bytecode } = JSON.parse(readFileSync(join(root, "contracts/out/Tokens.sol/SilentToken.json"), "utf8"));
+  const other = `${home}-silent`;
+  const at = (...args) => {
+    const done = spawnSync(mizan, ["--home", other, "--passphrase-file", passphrase, "--json", ...args], { encoding: "utf8" });
+    assert.equal(done.status, 0, `mizan ${args.join(" ")}: ${done.stderr} ${done.stdout}`);
+    return done.stdout.trim() ? JSON.parse(done.stdout.trim().split("\n").at(-1)) : null;
+  };
+  try {
+    mkdirSync(other, { mode: 0o700 });
+    writeFileSync(join(other, "key.hex"), keyOf(5).slice(2), { mode: 0o600 });
+    at("key", "import", "me", join(other, "key.hex"));
+    at("key", "unlock", "--for", "10m");
+    const account = privateKeyToAccount(keyOf(5));
+    await client.setBalance({ address: account.address, value: 10n ** 20n });
+    const wallet = createWalletClient({ account, chain: foundry, transport: http(url) });
+    const receipt = async (hash) => client.waitForTransactionReceipt({ hash });
+    const token = (await receipt(await wallet.deployContract({ abi, bytecode: bytecode.object }))).contractAddress;
+    const call = async (functionName, args) => receipt(await wallet.writeContract({ address: token, abi, functionName, args }));
+    const made = at("contract", "deploy", "--node", url, "--chain-id", "31337", "--token", token, "--clearance", clearance.address, "--depth", "0");
+    await call("mint", [account.address, 20_000_000n]);
+    await call("approve", [made.contract, 1_000_000n]);
+    assert.equal(at("account", "deposit", "5").balance, "5000000");
+    at("key", "lock");
+  } finally { rmSync(other, { recursive: true, force: true }); }
 });
 
 test("killed at any moment and run again, a command pays once", async () => {

@@ -225,6 +225,30 @@ TEST(Config, NamesTheKeyAtFault) {
   EXPECT_FALSE(parse_exchange_config("", "/"));
 }
 
+TEST(Program, AMistakeInSettlementLeavesNothingBehind) {
+  const TemporaryFolder folder;
+  ExchangeConfig config;
+  config.service.state = folder.path / "state";
+  config.service.operator_.bytes[19] = 1;
+  config.server.port = 0;
+  config.service.chain = ChainConfig{"ftp://somewhere:21", 31'337, {}, 2, 0};
+  const auto refused = [&](const char* field) {
+    const auto start = run_exchange(
+        config, [](const std::string&) {}, [](const Ready&) {});
+    const auto keys = make_exchange_keys(config);
+    for (const Error* error : {start ? nullptr : &start.error(), keys ? nullptr : &keys.error()}) {
+      ASSERT_NE(error, nullptr);
+      EXPECT_EQ(error->details.at("field"), field) << error->message;
+    }
+    EXPECT_FALSE(std::filesystem::exists(config.service.state));
+  };
+  refused("chain.node");
+  config.service.chain->node = "http://node.example:8545";  // in clear, to another machine
+  refused("chain.node");
+  config.service.chain = ChainConfig{"http://127.0.0.1:1", 5, {}, 2, 0};
+  refused("rules");
+}
+
 TEST(Log, KeepsALineALine) {
   ManualClock clock;
   std::vector<std::string> lines;
