@@ -152,7 +152,7 @@ class Agent {
   void prepare(LeaseRun& run);
   void fail_lease(LeaseRun& run, const std::string& reason);
   void set_stage(LeaseRun& run, Stage stage);
-  bool save(LeaseRun& run, Durability durability = Durability::process);
+  bool save(LeaseRun& run);
   void forget(LeaseRun& run);
   LeaseRun* find(const LeaseId& lease);
   eip712::LeaseStatus status_of(const LeaseRun& run) const;

@@ -131,7 +131,8 @@ void Agent::handle(const VoucherMessage& message) {
   if (auto good = eip712::check_signer(domain_, voucher, message.signature, record.terms.meter);
       !good)
     return notify(voucher.lease, "a voucher that the meter did not sign is ignored", true);
-  if (voucher.cumulative < record.vouchered) return;
+  // One that is told again, after a welcome, is no sign that more is paid.
+  if (voucher.cumulative <= record.vouchered) return;
   record.vouchered = voucher.cumulative;
   record.voucher_signature = message.signature;
   record.voucher_at_ms = now_ms();

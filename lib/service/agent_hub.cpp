@@ -88,6 +88,8 @@ class AgentHub::Session final : public net::SocketHandler,
       if (lease->state == LeaseState::funded)
         socket_->send(funded_message(*lease, context_.domain, keys));
       if (!lease->stop_reason.empty()) socket_->send(stop_message(lease->id, lease->stop_reason));
+      if (lease->vouchered != 0)
+        socket_->send(voucher_message({lease->id, lease->vouchered}, lease->voucher_signature));
     }
   }
 

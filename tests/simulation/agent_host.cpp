@@ -11,7 +11,9 @@ class AgentHost::Hearing final : public Ear {
  public:
   Hearing(AgentHost& host, uint64_t attempt) : host_(host), attempt_(attempt) {}
   void on_open() override {
-    if (attempt_ == host_.attempt_) host_.with_agent([](Agent& agent) { agent.on_open(); });
+    if (attempt_ != host_.attempt_) return;
+    host_.opened_ = true;
+    host_.with_agent([](Agent& agent) { agent.on_open(); });
   }
   void on_text(const std::string& text) override {
     if (attempt_ == host_.attempt_) host_.with_agent([&](Agent& agent) { agent.on_text(text); });
@@ -100,6 +102,8 @@ void AgentHost::kill(bool machine_too, uint64_t ms) {
   agent_.reset();
   ++life_;
   ++attempt_;
+  opened_ = false;
+  failed_in_a_row_ = 0;
   armed_at_ms_ = 0;
   if (connection_) std::exchange(connection_, nullptr)->close();
   machine_.set_agent(nullptr);
@@ -164,6 +168,11 @@ void AgentHost::closed(uint64_t attempt, const Error& why) {
   if (attempt != attempt_) return;
   ++attempt_;
   connection_.reset();
+  // It may try again after a quarter of a second, twice that the next time, and 5 s at most.
+  if (std::exchange(opened_, false)) failed_in_a_row_ = 0;
+  const uint64_t wait_ms = std::min<uint64_t>(5'000, 250 << std::min(failed_in_a_row_++, 10U));
+  const uint64_t now = world_.scheduler.now_ms();
+  world_.troubles.note_wait(place_, now, now + wait_ms);
   with_agent([&](Agent& agent) { agent.on_close(why); });
 }
 

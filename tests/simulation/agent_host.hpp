@@ -69,6 +69,8 @@ class AgentHost final : public provider::Link {
   std::unique_ptr<provider::Agent> agent_;
   std::shared_ptr<Connection> connection_;
   uint64_t attempt_ = 0;
+  bool opened_ = false;
+  unsigned failed_in_a_row_ = 0;  ///< attempts since the last connection
   uint64_t life_ = 0;
   uint64_t boots_ = 1;
   uint64_t died_at_ms_ = 0;  ///< last; 0: never

@@ -40,6 +40,8 @@ void Auditor::take(const Sequenced& command) {
 void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
   const uint64_t now = world_.scheduler.now_ms();
   for (const Event& event : outcome.events) {
+    if (const auto* vouchered = std::get_if<Vouchered>(&event); vouchered && world_.talks)
+      world_.say("journal", hex(vouchered->lease.view()).substr(0, 8) + " a voucher");
     if (const auto* matched = std::get_if<Matched>(&event))
       matched_ms_.emplace(matched->lease, now);
     if (const auto* closing = std::get_if<LeaseClosing>(&event))
@@ -58,10 +60,25 @@ void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
   };
   if (const auto* beat = std::get_if<Heartbeat>(&command.command))
     for (const eip712::LeaseStatus& status : beat->heartbeat.leases)
-      if (const auto found = heard_ms_.find(status.lease); found != heard_ms_.end())
+      if (const auto found = heard_ms_.find(status.lease); found != heard_ms_.end()) {
         hear(found->first, found->second);
+        if (world_.talks) tell(status);
+      }
   if (std::holds_alternative<Resume>(command.command))
     for (auto& [lease, heard] : heard_ms_) hear(lease, heard);
+}
+
+/// What a heartbeat said of a lease, and what its bill is since.
+void Auditor::tell(const eip712::LeaseStatus& status) const {
+  const Lease* lease = core_.find_lease(status.lease);
+  if (lease == nullptr) return;
+  world_.say("journal", hex(status.lease.view()).substr(0, 8) + " phase " +
+                            std::to_string(status.phase) + ", staged " +
+                            std::to_string(status.staged_ms) + " ms, ran " +
+                            std::to_string(status.ran_ms) + " ms; billed " +
+                            std::to_string(lease->covered_ms) + " ms, forfeited " +
+                            std::to_string(lease->forfeited_ms) + " ms, open for " +
+                            std::to_string(lease->heard_at.ms - lease->opened_at.ms) + " ms");
 }
 
 void Auditor::forget(const LeaseId& lease) {

@@ -54,6 +54,7 @@ class Auditor {
   void take(const exchange::Sequenced& command);
   void take_faults();
   void take_times(const exchange::Sequenced& command, const exchange::Outcome& outcome);
+  void tell(const eip712::LeaseStatus& status) const;
   void forget(const LeaseId& lease);
 
   Surroundings& world_;

@@ -136,7 +136,9 @@ void Machine::prepare(const Workload& load) {
   work(random_.between(10, 400), [this, load] {
     if (auto error = trouble(load.lease, "the working tree cannot be fetched"))
       return tell(load.lease, Prepared{fail(*std::move(error))});
-    world_.expect(!jobs_.contains(load.lease), name_ + ": a job is made ready twice");
+    world_.expect(
+        !jobs_.contains(load.lease),
+        name_ + ": the job of " + hex(load.lease.view()).substr(0, 8) + " is made ready twice");
     uint64_t used = load.cores;
     for (const auto& [id, job] : jobs_)
       if (job.phase != JobPhase::exited) used += job.load.cores;
@@ -158,7 +160,8 @@ void Machine::start(const LeaseId& lease) {
     if (boot != boot_ || it == jobs_.end() || it->second.phase != JobPhase::prepared) return;
     Job& job = it->second;
     Past& past = past_[lease];
-    world_.expect(past.started_at_ms == 0, name_ + ": a job is started twice");
+    world_.expect(past.started_at_ms == 0,
+                  name_ + ": the job of " + hex(lease.view()).substr(0, 8) + " is started twice");
     job.phase = JobPhase::running;
     job.started_at_ms = past.started_at_ms = world_.scheduler.now_ms();
     past.script = job.script;

@@ -16,35 +16,35 @@ class Troubles {
  public:
   static constexpr size_t kEverywhere = ~size_t{0};
 
-  void note(size_t place, uint64_t from_ms, uint64_t until_ms) {
-    last_until_ms_ = std::max(last_until_ms_, until_ms);
-    auto& spans = spans_[place];
-    spans.push_back({from_ms, until_ms});
-    // In the order of their notes, which is about that of time: nobody asks for what is long past.
-    while (spans.size() > 4'000 || spans.front().until_ms + kForgetMs < from_ms) spans.pop_front();
+  void note(size_t place, uint64_t from_ms, uint64_t until_ms) { add(place, {from_ms, until_ms}); }
+  /// What the party may wait for after a trouble: it counts only where it goes on from one.
+  void note_wait(size_t place, uint64_t from_ms, uint64_t until_ms) {
+    add(place, {from_ms, until_ms, true});
   }
   /// When the last one of all ends.
   uint64_t last_until_ms() const { return last_until_ms_; }
   /// How long the party was kept away in one go within [from_ms, until_ms], in ms; 0 if never.
-  /// After a trouble it needs a while before it is heard again, the longer the trouble was.
+  /// After a trouble it needs a moment before it is heard again, and what it may wait for.
   uint64_t longest(size_t place, uint64_t from_ms, uint64_t until_ms) const {
     std::vector<Span> found;
     for (const size_t where : {place, kEverywhere}) {
       const auto spans = spans_.find(where);
       if (spans == spans_.end()) continue;
       for (const Span& span : spans->second)
-        if (span.until_ms + kRestMostMs >= from_ms && span.from_ms <= until_ms)
-          found.push_back(span);
+        if (span.until_ms + kChainMs >= from_ms && span.from_ms <= until_ms) found.push_back(span);
     }
     std::sort(found.begin(), found.end(),
               [](const Span& a, const Span& b) { return a.from_ms < b.from_ms; });
     uint64_t longest = 0;
     Span at{};
     for (const Span& span : found) {
-      if (at.until_ms == 0 || span.from_ms > at.until_ms + rest_ms(at)) at = span;
+      if (at.until_ms == 0 || span.from_ms > at.until_ms + kRestMs) {
+        if (span.is_wait) continue;
+        at = span;
+      }
       at.until_ms = std::max(at.until_ms, span.until_ms);
       const uint64_t begin = std::max(at.from_ms, from_ms);
-      const uint64_t end = std::min(at.until_ms + rest_ms(at), until_ms);
+      const uint64_t end = std::min(at.until_ms + kRestMs, until_ms);
       if (end >= begin) longest = std::max(longest, end - begin + 1);
     }
     return longest;
@@ -54,13 +54,21 @@ class Troubles {
   struct Span {
     uint64_t from_ms = 0;
     uint64_t until_ms = 0;
+    bool is_wait = false;
   };
-  static constexpr uint64_t kForgetMs = 20 * 60'000;
-  /// An agent that finds nobody waits up to 5 s before it looks again.
-  static constexpr uint64_t kRestMostMs = 5'500;
-  static uint64_t rest_ms(const Span& span) {
-    return std::min(kRestMostMs, 500 + (span.until_ms - span.from_ms));
+  void add(size_t place, const Span& span) {
+    if (!span.is_wait) last_until_ms_ = std::max(last_until_ms_, span.until_ms);
+    auto& spans = spans_[place];
+    spans.push_back(span);
+    // In the order of their notes, which is about that of time: nobody asks for what is long past.
+    while (spans.size() > 4'000 || spans.front().until_ms + kForgetMs < span.from_ms)
+      spans.pop_front();
   }
+  static constexpr uint64_t kForgetMs = 20 * 60'000;
+  /// A request that was overtaken, the handshake, the welcome and the first heartbeat.
+  static constexpr uint64_t kRestMs = 500;
+  /// What ended so long before may have waits that reach into the time that is asked for.
+  static constexpr uint64_t kChainMs = 10'000;
 
   std::map<size_t, std::deque<Span>> spans_;
   uint64_t last_until_ms_ = 0;

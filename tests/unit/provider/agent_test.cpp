@@ -190,6 +190,22 @@ TEST(Agent, StopsWithoutVouchers) {
   EXPECT_EQ(r.lease().status.reason, "agent_late");
 }
 
+TEST(Agent, AVoucherThatIsToldAgainBuysNoTime) {
+  Running r({.runs_ms = 500'000});
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().vouchered != 0; }, 100'000));
+  const eip712::Voucher last{r.id, r.lease().vouchered};
+  const json::object again{
+      {"type", "voucher"},
+      {"voucher", to_json(last)},
+      {"signature", to_json(eip712::sign(r.world.facts.domain(), last, r.world.meter))}};
+  r.world.meter = World::key(9);  // and no other comes
+  for (int i = 0; i < 25 && !r.lease().over(); ++i) {
+    r.world.run_for(4'000);
+    r.world.tell(again);
+  }
+  EXPECT_EQ(r.lease().status.reason, "agent_late");
+}
+
 TEST(Agent, GivesUpWhatTheExchangeHasEnded) {
   Running r({.runs_ms = 500'000});
   r.world.cut();
@@ -220,6 +236,33 @@ TEST(Agent, NeverRunsAJobTwiceThatTheMachineHasLost) {
   ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 20'000));
   EXPECT_EQ(r.lease().status.reason, "job_lost");
   EXPECT_EQ(r.world.starts, 1U);
+}
+
+TEST(Agent, NeverRunsAJobTwiceThoughAnOldRecordOfItComesBack) {
+  World world({.runs_ms = 60'000});
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  const std::string name = "lease-" + hex(id.view());
+  std::string before;  // the last that was written before its job was started
+  ASSERT_TRUE(world.run_until(
+      [&] {
+        const auto record = decode_record(world.files[name]);
+        if (record && !record->start_asked) before = world.files[name];
+        return world.starts == 1;
+      },
+      20'000));
+  ASSERT_FALSE(before.empty());
+  world.run_for(3'000);
+  world.kill_agent();
+  world.jobs.clear();
+  world.files[name] = world.synced.contains(name) ? world.synced[name] : before;
+  world.config.boot_id = "boot-2";
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }, 40'000));
+  EXPECT_EQ(world.starts, 1U);
+  EXPECT_EQ(world.leases.at(id).status.reason, "job_lost");
 }
 
 TEST(Agent, RemovesAJobWithoutALease) {

@@ -15,9 +15,11 @@ constexpr uint64_t kHopMs = 3;
 class World::MemoryStore final : public Store {
  public:
   explicit MemoryStore(World& world) : world_(world), files_(world.files) {}
-  Result<void> put(const std::string& name, std::string_view value, Durability) override {
+  Result<void> put(const std::string& name, std::string_view value,
+                   Durability durability) override {
     if (world_.store_error) return fail(*world_.store_error);
     files_[name] = value;
+    if (durability == Durability::machine) world_.synced[name] = value;
     return {};
   }
   Result<std::optional<std::string>> get(const std::string& name) override {

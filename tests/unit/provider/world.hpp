@@ -86,6 +86,7 @@ class World final : public Clock, public Backend, public Link {
   std::map<LeaseId, FakeLease> leases;
   std::map<LeaseId, FakeJob> jobs;
   std::map<std::string, std::string> files;
+  std::map<std::string, std::string> synced;  ///< of them, what the machine's death leaves
   uint64_t starts = 0, prepares = 0, uploads = 0, heartbeats = 0, rejects = 0, connects = 0;
   std::string last_reject;
   std::optional<eip712::Ask> ask;

@@ -210,6 +210,23 @@ TEST(Api, TellsAnAgentThatComesBackWhatItMissed) {
   EXPECT_TRUE(third.socket->take("match").is_null());
 }
 
+TEST(Api, TellsAnAgentThatComesBackItsLastVoucher) {
+  World world;
+  auto agent = world.open_market();
+  const LeaseId lease = world.funded_lease(agent);
+  uint64_t beat = 1;
+  for (uint64_t ran = 2000; ran <= 24'000; ran += 2000) {
+    world.pass(2000);
+    world.say(agent, world.heartbeat(++beat, {{lease, 2, 0, ran, 0, "", {}}}));
+  }
+  json::value told = agent.socket->take("voucher");
+  for (json::value next = told; !next.is_null(); next = agent.socket->take("voucher")) told = next;
+  ASSERT_FALSE(told.is_null());
+  world.restart();  // as if it had died before the word was out
+  const auto again = world.open("/v1/agent", &world.provider);
+  EXPECT_EQ(again.socket->take("voucher"), told);
+}
+
 TEST(Api, UndoesAMatchThatNobodyAccepts) {
   World world;
   auto agent = world.open_market();
