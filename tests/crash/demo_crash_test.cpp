@@ -7,7 +7,6 @@
 #include "service/world.hpp"
 #include "support/seed.hpp"
 
-#include <cstdlib>
 #include <random>
 #include <set>
 
@@ -231,8 +230,7 @@ void check(const Demo& demo, const FaultDisk::Image& image, uint64_t answered,
 /// How much is looked at: MIZAN_CRASH_PIECES and MIZAN_CRASH_STATES go beyond what a build's tests
 /// have time for.
 size_t limit(const char* name, size_t usual) {
-  const char* given = std::getenv(name);
-  return given != nullptr ? std::stoul(given) : usual;
+  return test::given_number(name).value_or(usual);
 }
 
 /// The states that a crash may leave: all of them where that is not too many.

@@ -5,10 +5,10 @@
 #include "crash/fault_env.hpp"
 #include "crypto/hash.hpp"
 #include "journal/rocksdb_journal.hpp"
+#include "support/number.hpp"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 
 namespace mizan::crash {
 
@@ -78,9 +78,8 @@ inline Result<Content> recover(const FaultDisk::Image& image) {
 
 /// A random test's seed: MIZAN_SEED, or one that is printed so that it can be given again.
 inline uint64_t test_seed() {
-  const char* given = std::getenv("MIZAN_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+  const auto given = test::given_number("MIZAN_SEED");
+  const uint64_t seed = given ? *given : std::random_device{}();
   std::printf("MIZAN_SEED=%llu\n", static_cast<unsigned long long>(seed));
   return seed;
 }

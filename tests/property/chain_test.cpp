@@ -285,8 +285,7 @@ class History {
 
 TEST(Chain, RandomHistoriesWithTurns) {
   const uint64_t first = random_seed();
-  const char* text = std::getenv("MIZAN_HISTORIES");
-  const uint64_t histories = text != nullptr ? std::stoull(text) : 60;
+  const uint64_t histories = given_number("MIZAN_HISTORIES").value_or(60);
   std::map<std::string, uint64_t> counts;
   for (uint64_t i = 0; i < histories; ++i) {
     SCOPED_TRACE(seed_note(first + i));

@@ -14,8 +14,7 @@ namespace {
 using namespace exchange;
 
 uint64_t steps_wanted() {
-  const char* text = std::getenv("MIZAN_STEPS");
-  return text != nullptr ? std::stoull(text) : MIZAN_DEFAULT_STEPS;
+  return given_number("MIZAN_STEPS").value_or(MIZAN_DEFAULT_STEPS);
 }
 
 constexpr uint64_t kChunk = 20'000;

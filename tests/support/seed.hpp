@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "support/number.hpp"
+
 #include <gtest/gtest.h>
 
-#include <cstdint>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <string>
@@ -15,8 +15,8 @@ namespace mizan::test {
 /// MIZAN_SEED if it is set, a fresh one otherwise; printed, and shown with every failure of the
 /// test through `SCOPED_TRACE(seed_note(seed))`.
 inline uint64_t random_seed() {
-  const char* fixed = std::getenv("MIZAN_SEED");
-  const uint64_t seed = fixed != nullptr ? std::stoull(fixed) : std::random_device{}();
+  const auto fixed = given_number("MIZAN_SEED");
+  const uint64_t seed = fixed ? *fixed : std::random_device{}();
   std::cout << "MIZAN_SEED=" << seed << '\n';
   return seed;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/log_reader.hpp"
 
+#include "support/seed.hpp"
 #include "temporary_folder.hpp"
 
 #include <gtest/gtest.h>
@@ -83,10 +84,9 @@ TEST_F(LogReaderTest, ATailThatTheSizeLimitCutIsNotDamage) {
 }
 
 TEST_F(LogReaderTest, WhateverTheCutsNothingIsLostOrDoubled) {
-  const char* given = std::getenv("MIZAN_TEST_SEED");
-  unsigned seed = given ? static_cast<unsigned>(std::stoul(given)) : std::random_device()();
-  SCOPED_TRACE("MIZAN_TEST_SEED=" + std::to_string(seed));
-  std::mt19937 random(seed);
+  const uint64_t seed = test::random_seed();
+  SCOPED_TRACE(test::seed_note(seed));
+  std::mt19937 random(static_cast<uint32_t>(seed));
   std::string whole, wanted;
   for (int i = 0; i < 2000; ++i) {
     std::string data(random() % 200, 'a');
