@@ -2,13 +2,15 @@
 """Plants the faults of faults.toml, one at a time, in a copy of the tree, and has tests find them.
 
   mutation.py                  all of them; exits 1 if one survives, or if a test fails without any
-  mutation.py NAME...          those whose names begin so
-  mutation.py --check          only that each fault still has its place: quick, builds nothing
+  mutation.py NAME...          those whose names begin so; exits 2 if there is none
+  mutation.py --check          only that each fault still has its place, and its row in
+                               docs/RELIABILITY.md: quick, builds nothing
   mutation.py --table [FILE]   the rows for docs/RELIABILITY.md, of the last results
 
 The copy and what it builds lie in build/mutation; the tree itself is never changed.
 """
 
+import collections
 import json
 import os
 import pathlib
@@ -49,6 +51,18 @@ def check():
             wrong.append(f"{name}: its old text is in {fault['file']} {places} times, not once: "
                          "change faults.toml with the code")
     return wrong
+
+
+def check_document():
+    """Where docs/RELIABILITY.md lists other faults than faults.toml, a line each."""
+    text = (ROOT / "docs" / "RELIABILITY.md").read_text()
+    section = text.partition("\n## Planted faults\n")[2].partition("\nThe simulation found")[0]
+    rows = re.findall(r"^\| (.+?) \| `(.+?)` \| .+ \|$", section, re.M)
+    listed = collections.Counter((what, "lib/" + file) for what, file in rows)
+    planted = collections.Counter((fault["what"], fault["file"]) for fault in faults())
+    return [f"docs/RELIABILITY.md lacks a row: {what} ({file})" for what, file in planted - listed] + \
+           [f"faults.toml has no such fault, or not so often: {what} ({file}), a row of "
+            "docs/RELIABILITY.md" for what, file in listed - planted]
 
 
 def copy_tree():
@@ -120,7 +134,7 @@ def plant(fault):
 
 
 def main():
-    wrong = check()
+    wrong = check() + (check_document() if sys.argv[1:2] == ["--check"] else [])
     print("\n".join(wrong) if wrong else f"{len(faults())} faults have their places")
     if wrong or sys.argv[1:2] == ["--check"]:
         return 1 if wrong else 0
@@ -129,6 +143,11 @@ def main():
         for fault in faults():
             print(f"| {fault['what']} | {fault['file']} | {results.get(fault['name'], '?')} |")
         return 0
+    for name in sys.argv[1:]:
+        if not any(fault["name"].startswith(name) for fault in faults()):
+            print(f"no fault's name begins with {name}: tests/mutation/faults.toml has them all",
+                  file=sys.stderr)
+            return 2
     wanted = [fault for fault in faults()
               if not sys.argv[1:] or any(fault["name"].startswith(name) for name in sys.argv[1:])]
     tests = sorted({test for fault in wanted for test in fault["tests"]})

@@ -181,6 +181,64 @@ U256 mask_of(std::initializer_list<int> bits) {
   return mask;
 }
 
+using Accounts = IdMap<Address, Account>;
+using Escrows = IdMap<LeaseId, Escrow>;
+
+/// Changes the part of the ledger that `change` takes, as bytes from elsewhere may say it.
+template <class Change>
+Ledger forged(Ledger ledger, Change change) {
+  Ledger::visit_fields(ledger, [&change](const char*, auto& field) {
+    if constexpr (std::is_invocable_v<Change, decltype(field)>) change(field);
+  });
+  return ledger;
+}
+
+/// A ledger that was read from a snapshot says nothing that a ledger could not have come to.
+TEST(Ledger, AuditsWhatWasReadFromBytes) {
+  Ledger whole = funded();
+  ASSERT_TRUE(whole.grant(kProvider, Money{77}));
+  ASSERT_TRUE(whole.lock(lease(1), terms()));
+  ASSERT_TRUE(whole.open(lease(1), 1000));
+  ASSERT_TRUE(whole.voucher(lease(1), Money{4000}, 1100));
+  ASSERT_TRUE(whole.audit());
+  const auto refuses = [&whole](const char* what, auto change) {
+    const auto audited = forged(whole, change).audit();
+    EXPECT_TRUE(!audited && audited.error().code == ErrorCode::corrupted) << what;
+  };
+  const Money most{~u128{0}};
+  const auto escrow = [](Escrows& all) -> Escrow& { return all.find(lease(1))->second; };
+  refuses("a voucher above the escrow", [&](Escrows& all) { escrow(all).vouchered = Money{4001}; });
+  refuses("an escrow that is not its lease's cost",
+          [&](Escrows& all) { escrow(all).amount = Money{4001}; });
+  refuses("a cost beyond all numbers",
+          [&](Escrows& all) { escrow(all).terms.rate = Rate{most.nano}; });
+  refuses("an escrow of another buyer", [&](Escrows& all) { escrow(all).terms.buyer = kProvider; });
+  refuses("an escrow of nobody", [&](Escrows& all) { escrow(all).terms.buyer = party(9); });
+  refuses("money that a chain would reserve", [&](Escrows& all) { escrow(all).reserved = true; });
+  refuses("an escrow that is gone", [](Escrows& all) { all.clear(); });
+  refuses("a balance from nowhere",
+          [](Accounts& all) { all.find(kProvider)->second.balance += Money{1}; });
+  refuses("balances that wrap", [&](Accounts& all) { all[party(3)].balance = most; });
+  refuses("escrow that wraps", [&](Accounts& all) { all[party(3)].escrowed = most; });
+  refuses("an account's escrow without a lease", [](Accounts& all) {
+    all[party(3)].escrowed = all[kBuyer].escrowed;
+    all[kBuyer].escrowed = Money{};
+  });
+  refuses("an account that reserves", [](Accounts& all) { all[kBuyer].reserved = Money{1}; });
+  refuses("a sum of grants", [](Totals& totals) { totals.granted += Money{1}; });
+  refuses("a sum of balances", [](Totals& totals) { totals.balances += Money{1}; });
+  refuses("a sum of escrow", [](Totals& totals) { totals.escrow += Money{1}; });
+  refuses("fees that were not taken", [](Totals& totals) { totals.fees = Money{1}; });
+  refuses("withdrawals that wrap to what is missing", [&](Totals& totals) {
+    totals.fees = Money{1};
+    totals.withdrawn = most;
+  });
+  refuses("balances and grants alike", [](Totals& totals) {
+    totals.balances += Money{1};
+    totals.granted += Money{1};
+  });
+}
+
 TEST(NonceBits, RunsCrossWords) {
   NonceBits nonces;
   EXPECT_EQ(nonces.words_added_by(250, 300), 3u);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 namespace mizan::market {
 namespace {
@@ -180,6 +181,34 @@ TEST(Book, ReliabilityIsUnknownUntilThereIsSome) {
   book.set_reliability(ref, 950);
   EXPECT_TRUE(best(book, demand(1, 1, "reliability>=0.95")));
   EXPECT_FALSE(best(book, demand(1, 1, "reliability>0.95")));
+  EXPECT_EQ(book.ask(ref).attributes.number(Field::reliability), 950);
+  book.set_reliability(ref, 400);
+  EXPECT_FALSE(best(book, demand(1, 1, "reliability>=0.95")));
+  EXPECT_TRUE(best(book, demand(1, 1, "reliability<0.5")));
+}
+
+/// What is known of a provider changes while its asks rest, move and are leased in part.
+TEST(Book, ReliabilityFollowsAnAskFromBlockToBlock) {
+  Book book;
+  std::vector<AskRef> refs;
+  for (uint64_t n = 1; n <= 300; ++n) {
+    refs.push_back(book.add(ask(n, n % 7 + 1), true));
+    book.set_reliability(refs.back(), static_cast<Milli>(n));
+  }
+  for (uint64_t n = 1; n <= 300; ++n) {
+    if (n % 3 == 0) book.remove(refs[n - 1]);  // blocks that are half empty become one
+    if (n % 3 == 1) book.set_reliability(refs[n - 1], 1000);
+  }
+  std::set<OrderId> reliable;
+  for (uint64_t n = 1; n <= 300; ++n)
+    if (n % 3 == 1 || (n % 3 == 2 && n >= 200)) reliable.insert(order(n));
+  const auto found = all(book, demand(1, 1, "reliability>=0.2"));
+  EXPECT_EQ(std::set<OrderId>(found.begin(), found.end()), reliable);
+  const auto rows = book.list(Query{}, *parse_order("-reliability"), 1000);
+  ASSERT_EQ(rows.size(), 200u);
+  for (size_t i = 1; i < rows.size(); ++i)
+    EXPECT_GE(book.ask(rows[i - 1]).attributes.number(Field::reliability),
+              book.ask(rows[i]).attributes.number(Field::reliability));
 }
 
 TEST(Book, ExplainsWhatRemovedWhat) {
@@ -371,6 +400,10 @@ TEST(Book, AgreesWithANaiveBook) {
       if (what < 7) {
         book.remove(ref);
         naive.entries.erase(it);
+      } else if (what == 7 && pick(2) == 0) {
+        entry.ask.attributes.number(Field::reliability) =
+            pick(4) == 0 ? kUnknown : static_cast<Milli>(pick(1001));
+        book.set_reliability(ref, entry.ask.attributes.number(Field::reliability));
       } else if (what == 7) {
         entry.alive = !entry.alive;
         book.set_alive(ref, entry.alive);

@@ -74,6 +74,73 @@ TEST(PolicyCheck, AnExemptionRestsOnNoMereDeclaration) {
   EXPECT_FALSE(excepted("self_declared"));
 }
 
+/// What a rule of an operator, beside the shipped ones, finds in a case.
+std::optional<Finding> found_by_rule(const std::string& members, const std::string& text) {
+  auto files = test::read_folder(std::filesystem::path(MIZAN_SOURCE_DIR) / "policy");
+  files["operator.json"] = R"({"format": "mizan.policy.1", "rules": [{"rule": "op.one",
+    "head": "end_use", "jurisdiction": "US", "in_text": true, "enforced": true,
+    "unverified": false, "citation": "terms", "sentence": "No.",
+    "when": {"fact": "units", "at_least": 1}, )" +
+                           members + "}]}";
+  const auto set = RuleSet::load(files);
+  EXPECT_TRUE(set) << set.error().message;
+  const auto value = parse_json(quote_decimals(text));
+  const auto subject = read_case(*set, *value, "");
+  EXPECT_TRUE(subject) << subject.error().message;
+  for (const Finding& finding : judge(*set, *subject).findings)
+    if (set->rules()[finding.rule].id == "op.one") return finding;
+  return std::nullopt;
+}
+
+TEST(PolicyCheck, ARuleHoldsOnItsFirstAndOnItsLastDay) {
+  const std::string members = R"("from": "2026-11-22", "until": "2026-11-23",
+    "min_evidence": "self_declared", "outcome": "RED_FLAG")";
+  EXPECT_FALSE(found_by_rule(members, with("2026-11-22", "2026-11-21")));
+  EXPECT_TRUE(found_by_rule(members, kLease));
+  EXPECT_TRUE(found_by_rule(members, with("2026-11-22", "2026-11-23")));
+  EXPECT_FALSE(found_by_rule(members, with("2026-11-22", "2026-11-24")));
+}
+
+TEST(PolicyCheck, OfLicencesThatCoverTheLowestNumberIsNamed) {
+  const std::string members = R"("from": null, "until": null, "min_evidence": "self_declared",
+    "outcome": "LICENCE")";
+  const auto named = [&](const std::vector<std::string>& numbers, const std::string& units) {
+    std::string licences;
+    for (const std::string& number : numbers)
+      licences += (licences.empty() ? "" : ",") + (R"({"number": ")" + number) +
+                  R"(", "expires": "2026-11-22", "scope": {"chip": "H100 SXM", "units": )" +
+                  (number == "A-0" ? units : "8") + R"(, "destination": "AU", "party": "buyer"}})";
+    const auto finding = found_by_rule(
+        members, with("\"units\": 8", "\"units\": 8, \"licences\": [" + licences + "]"));
+    EXPECT_TRUE(finding && finding->licence);
+    return finding && finding->licence ? numbers.at(*finding->licence) : "";
+  };
+  EXPECT_EQ(named({"B-2", "A-1", "C-3"}, "8"), "A-1");
+  EXPECT_EQ(named({"A-1", "B-2", "C-3"}, "8"), "A-1");
+  EXPECT_EQ(named({"C-3", "B-2", "A-1"}, "8"), "A-1");
+  EXPECT_EQ(named({"B-2", "A-0", "A-1"}, "7"), "A-1") << "A-0 does not cover so many units";
+}
+
+TEST(PolicyCheck, WeakEvidenceGetsTheWorstReviewThatIsPossible) {
+  const std::string members = R"("from": null, "until": null, "min_evidence": "credential",
+    "outcome": "LICENCE", "review": [
+      {"review": "approval_likely", "when": {"fact": "location", "in": ["AU"]}},
+      {"review": "case_by_case", "when": {"fact": "location", "in": ["SG"]}},
+      {"review": "denial", "when": {"all": []}}])";
+  const auto review = [&](const std::string& location) {
+    const auto finding = found_by_rule(members, with("\"location\": \"AU\", ", location));
+    EXPECT_TRUE(finding);
+    return finding ? finding->review : Review::none;
+  };
+  const auto said = [](const std::string& value, const std::string& evidence) {
+    return R"("location": {"value": ")" + value + R"(", "evidence": ")" + evidence + R"("}, )";
+  };
+  EXPECT_EQ(review(said("AU", "credential")), Review::approval_likely);
+  EXPECT_EQ(review(said("SG", "credential")), Review::case_by_case);
+  EXPECT_EQ(review(said("AU", "self_declared")), Review::denial) << "it may be elsewhere";
+  EXPECT_EQ(review(""), Review::denial);
+}
+
 TEST(PolicyCheck, SpeaksArabic) {
   const auto answer = check_text(rules(), kLease, {}, Language::ar);
   ASSERT_TRUE(answer.has_value());
