@@ -92,7 +92,7 @@ struct Server::Impl {
 Result<void> Server::Impl::bind() {
   error_code ec;
   const auto address = asio::ip::make_address(options.address, ec);
-  const auto bad_listen = [this](std::string message) {
+  const auto bad_listen = [](std::string message) {
     return fail(Error{ErrorCode::invalid_argument, "listen: " + std::move(message), {}}.with(
         "field", "listen"));
   };
