@@ -4,6 +4,7 @@
 #include "credential/sd_jwt.hpp"
 #include "credential/status_list.hpp"
 #include "crypto/hash.hpp"
+#include "crypto/payees_hash.hpp"
 #include "fuzz/credential_world.hpp"
 #include "journal/frame.hpp"
 #include "policy/case_files.hpp"
@@ -293,6 +294,45 @@ void settlement_seeds() {
   put("settlement", "records", tagged(2, row.bytes()));
 }
 
+/// A whole lease: whoever changes a seed's terms has all its other messages refused.
+void operator_seeds() {
+  const auto domain = eip712::Domain::credits(Hash32{});
+  const std::string signature = "0x" + std::string(130, '3');
+  const std::vector<Payee> payees = {{filled<eip712::Ask>().provider, kWholeBps}};
+  for (const bool shared : {false, true}) {
+    auto terms = filled<eip712::Terms>();
+    terms.payees_hash = shared ? payees_hash(payees) : Hash32{};
+    const LeaseId lease = eip712::digest(domain, terms);
+    const auto about = [&lease](auto message) {
+      message.lease = lease;
+      return to_json(message);
+    };
+    json::object file{{"terms", to_json(terms)},
+                      {"clearance", about(filled<eip712::Clearance>())},
+                      {"voucher", about(filled<eip712::Voucher>())},
+                      {"close", about(filled<eip712::Close>())},
+                      {"requestClose", about(filled<eip712::RequestClose>())},
+                      {"stopAt", 9}};
+    for (const char* name : {"terms", "clearance", "voucher", "close", "requestClose"})
+      file[std::string(name) + "Signature"] = signature;
+    if (shared) file["payees"] = to_json(payees);
+    put("operator_files", shared ? "whole_lease_with_payees" : "whole_lease",
+        tagged(2, as_bytes(json_text(file))));
+  }
+  put("operator_files", "config.json",
+      tagged(4,
+             as_bytes(R"({"exchange": "http://127.0.0.1:8080", "key": "buyer", "ca": "a.pem"})")));
+  put("operator_files", "exchange_on_a_chain.yaml", tagged(0, as_bytes(R"(listen: "[::1]:8080"
+operator: "0x1111111111111111111111111111111111111111"
+tls: {certificate: c.pem, key: k.pem}
+rules: [policy, own]
+status_lists: lists
+voucher_interval: 10s
+settlement: evm
+chain: {node: "http://h:1", chain_id: 1, contract: "0x2222222222222222222222222222222222222222", depth: 2}
+)")));
+}
+
 void image_seeds() {
   // Choices: flag, config (u16 length), number of layers, each a tar (u16 length).
   const std::string config = R"({"User":"job:users","Env":["PATH=/bin","A=b"]})";
@@ -341,6 +381,7 @@ int main(int argc, char** argv) {
   archive_seeds();
   agent_seeds();
   settlement_seeds();
+  operator_seeds();
   image_seeds();
   return 0;
 }
