@@ -106,8 +106,8 @@ Result<AskText> read_attributes(const eip712::Ask& ask, std::string_view text) {
   read.facts = std::move(facts);
   // Past what a Milli holds (a rate or a notice that nobody means) a field stays at its greatest.
   const auto whole = [](uint64_t number) {
-    constexpr uint64_t kMost = std::numeric_limits<market::Milli>::max() / 1000;
-    return static_cast<market::Milli>(std::min(number, kMost)) * 1000;
+    constexpr uint64_t kMostWhole = std::numeric_limits<market::Milli>::max() / 1000;
+    return static_cast<market::Milli>(std::min(number, kMostWhole)) * 1000;
   };
   out.number(Field::units) = whole(ask.units_per_node);
   out.number(Field::nodes) = whole(ask.nodes);
