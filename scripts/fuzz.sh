@@ -4,7 +4,7 @@
 #   scripts/fuzz.sh MINUTES TARGET...    among these (tests/fuzz/TARGET.cpp)
 # Begins with tests/fuzz/corpus; what is new goes to build/fuzz-corpus, what crashes to
 # build/fuzz-crashes. Exits 1 if anything crashed.
-#   scripts/fuzz.sh keep TARGET...       merges new inputs that reach new code into tests/fuzz/corpus
+#   scripts/fuzz.sh keep TARGET...       takes finds that reach most new code into tests/fuzz/corpus
 set -euo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:?usage: scripts/fuzz.sh MINUTES|keep [TARGET...]}
@@ -19,8 +19,8 @@ for target in "${targets[@]}"; do nice -n 5 cmake --build --preset fuzz --target
 
 if [ "$minutes" = keep ]; then
   for target in "${targets[@]}"; do
-    build/fuzz/tests/fuzz/"fuzz_$target" -merge=1 -max_len=4096 -rss_limit_mb=4096 \
-      tests/fuzz/corpus/"$target" build/fuzz-corpus/"$target" 2>&1 | tail -1
+    /usr/bin/python3 tests/fuzz/keep.py build/fuzz/tests/fuzz/"fuzz_$target" \
+      build/fuzz-corpus/"$target" tests/fuzz/corpus/"$target"
   done
   exit
 fi
