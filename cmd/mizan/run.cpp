@@ -5,11 +5,14 @@
 #include "mizan/lookup.hpp"
 #include "mizan/outputs.hpp"
 #include "mizan/print.hpp"
+#include "mizan/request_close.hpp"
 #include "mizan/submit.hpp"
 #include "mizan/watch_job.hpp"
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <optional>
 #include <unistd.h>
 
 namespace mizan::cli {
@@ -110,11 +113,52 @@ void bring_home(const Context& context, Session& session, JobWatcher& watcher, O
   let_go_of_order(context.home, state.order);
 }
 
+/// On a chain, a lease whose provider is lost ends by the buyer's word and the contract's delay, or
+/// else by its own end and that delay: the word is sent at once, and again until it is taken.
+class LostProvider {
+ public:
+  LostProvider(Session& session, JobWatcher& watcher) : session_(session), watcher_(watcher) {}
+
+  FollowEvents watch(FollowEvents events) {
+    events.lease = [this, shown = std::move(events.lease)](const json::value& lease) {
+      shown(lease);
+      if (member_or<std::string>(lease, "reason") == "provider_lost" && !lease_is_over(lease))
+        lease_ = member_or<LeaseId>(lease, "lease");
+      end_it();
+    };
+    events.tick = [this, ticked = std::move(events.tick)] {
+      ticked();
+      end_it();
+    };
+    return events;
+  }
+
+ private:
+  void end_it() {
+    constexpr std::chrono::seconds kPause{5};
+    const auto now = std::chrono::steady_clock::now();
+    if (session_.domain().is_credits() || !lease_ || told_ || now < again_at_) return;
+    again_at_ = now + kPause;
+    if (!request_close(session_, *lease_)) return;
+    told_ = true;
+    watcher_.say(
+        "the provider is lost: the contract is told, what it can't earn any more comes back now, "
+        "the rest when the provider returns or the contract's delay is over");
+  }
+
+  Session& session_;
+  JobWatcher& watcher_;
+  std::optional<LeaseId> lease_;
+  bool told_ = false;
+  std::chrono::steady_clock::time_point again_at_{};
+};
+
 Result<int> attach(const Context& context, Session& session, JobWatcher& watcher,
                    OrderState& state) {
   const DetachSignals signals;
   LeaseId lease = *state.lease;
-  MIZAN_TRY(followed, follow_lease(session, lease, watcher.events()));
+  LostProvider lost(session, watcher);
+  MIZAN_TRY(followed, follow_lease(session, lease, lost.watch(watcher.events())));
   if (lease != *state.lease) {
     state.lease = lease;
     MIZAN_CHECK(save_order(context.home, state));

@@ -1,35 +1,27 @@
 // mizan stop: the buyer's signed end of a lease.
 // SPDX-License-Identifier: Apache-2.0
-#include "crypto/random.hpp"
 #include "mizan/commands.hpp"
 #include "mizan/follow.hpp"
 #include "mizan/json_view.hpp"
 #include "mizan/lookup.hpp"
 #include "mizan/print.hpp"
+#include "mizan/request_close.hpp"
 
 #include <fmt/format.h>
 
 namespace mizan::cli {
 namespace {
 
-constexpr uint64_t kStopValidSeconds = 300;
-
 Result<int> stop(const Context& context, const std::string& ref) {
   MIZAN_TRY(session, Session::open(context, Access::orders));
   MIZAN_TRY(job, find_job(context, session, ref));
   const std::string name = job.order ? job.order->name : short_id(job.lease);
-  if (lease_is_over(job.view))
+  // One that is over here may be open on a chain all the same: the exchange knows.
+  const bool on_chain = !session.domain().is_credits();
+  if (lease_is_over(job.view) && !on_chain)
     return fail(ErrorCode::conflict, fmt::format("{} is over already: {}", name,
                                                  member_or<std::string>(job.view, "reason")));
-  const eip712::RequestClose request{
-      .lease = job.lease,
-      .nonce = random_u64(),
-      .deadline = session.exchange_time_ms() / 1000 + kStopValidSeconds,
-      .max_relay_fee = 0};
-  const Signature signature = eip712::sign(session.domain(), request, session.key());
-  const json::object body{{"request", to_json(request)}, {"signature", to_json(signature)}};
-  MIZAN_TRY(answer, session.post("/v1/leases/" + hex0x(job.lease.view()) + "/request-close", body,
-                                 hex(random_bytes(16))));
+  MIZAN_TRY(answer, request_close(session, job.lease));
   if (context.json)
     print_json(answer);
   else

@@ -101,7 +101,13 @@ std::string why_not(const std::string& reason) {
   if (reason == "policy_undecided") return "no officer decided in time";
   if (reason == "policy_blocked") return "the rules forbid the deal by now";
   if (reason == "not_opened")
-    return "the contract did not open the lease (is the money still in it?); order again";
+    return "the contract did not open the lease in time (is the money still in it?); order again";
+  if (reason == "insufficient_balance")
+    return "the contract did not open the lease: the money is not in it any more";
+  if (reason == "bid_expired")
+    return "the contract did not open the lease: the bid had run out by the chain's clock";
+  if (reason == "opening_paused" || reason == "not_cleared")
+    return "the contract did not open the lease: its guardian has stopped the opening of leases";
   return reason;
 }
 

@@ -147,8 +147,9 @@ Result<Answer> Exchange::Core::run(const NotOpened& command) {
 void Exchange::Core::follow(const ledger::Mirror::Touched& touched) {
   for (const LeaseId& id : touched.leases) {
     const auto lease = state.leases.find(id);
-    // One that was never cleared is none of ours.
-    if (lease != state.leases.end() && lease->second.accepted()) reconcile(lease->second);
+    if (lease == state.leases.end()) continue;
+    // One that was never cleared is none of ours; but its buyer may stop it.
+    lease->second.accepted() ? reconcile(lease->second) : note_chain(lease->second);
   }
   woken_buyers_.insert(woken_buyers_.end(), touched.accounts.begin(), touched.accounts.end());
 }
@@ -284,6 +285,26 @@ void Exchange::Core::expire_openings() {
     clear_again(lease);
     note_chain(lease);
   }
+}
+
+EndWants end_wants(const Lease& lease, const ledger::Mirror& mirror, uint64_t close_delay_s) {
+  EndWants wants;
+  const ledger::ChainLease* there = mirror.find(lease.id);
+  if (there == nullptr || there->closed) return wants;
+  wants.close = lease.close.has_value();
+  // As the contract bounds it: by its own clock, and in whole units of the token.
+  uint64_t end = lease.terms.start + lease.terms.seconds;
+  if (there->stopped != 0) end = std::min(end, there->stopped);
+  const uint64_t now = mirror.last().time;
+  const uint64_t from = std::max(there->opened, lease.terms.start);
+  const uint64_t to = std::min(now, end);
+  const auto bound = cost(Rate{lease.terms.rate}, lease.units(), to > from ? to - from : 0);
+  const u128 payable = std::min(lease.vouchered, bound.value_or(Money{lease.vouchered}).nano);
+  // What time has not earned yet is waited for: one claim is enough.
+  const bool whole = payable == lease.vouchered || now >= end;
+  wants.claim = whole && mirror.units(Money{payable}) > there->paid;
+  wants.finalize = now > end + close_delay_s;
+  return wants;
 }
 
 const ledger::Mirror* Exchange::chain() const {

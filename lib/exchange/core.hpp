@@ -288,6 +288,9 @@ class Exchange::Core {
   Answered run(const Close& command);
   Answered run(const RequestClose& command);
   Answered run(const Finalize& command);
+  bool waits_for_close(const Lease& lease) const;
+  Result<Answer> close_late(Lease& lease, const Close& command);
+  void keep_request(Lease& lease, const RequestClose& command);
   Result<Lease*> find_lease(const LeaseId& id);
   bool take_status(Lease& lease, const eip712::LeaseStatus& status);
   void cover(Lease& lease) const;

@@ -109,7 +109,8 @@ void Exchange::Core::expire_leases() {
 
 void Exchange::Core::forget() {
   while (const auto id = lease_evictions_.take_due(state.now)) {
-    if (opening.contains(*id) || settling.contains(*id))  // the chain is not done with it
+    // The chain is not done with it.
+    if (opening.contains(*id) || settling.contains(*id) || stopping.contains(*id))
       lease_evictions_.arm(later(state.now, kKeepLeaseMs), *id);
     else
       forget_lease(*id);

@@ -132,4 +132,13 @@ class Exchange {
   std::unique_ptr<Core> core_;
 };
 
+/// What a lease that waits for its Closed (Exchange::settling) can be brought now.
+struct EndWants {
+  bool close = false;     ///< the provider's word is here
+  bool claim = false;     ///< the voucher pays more than was paid, and as much as it ever will
+  bool finalize = false;  ///< the contract's delay is over
+};
+/// By what the contract was seen to say, its clock and its stop, which are not the exchange's.
+EndWants end_wants(const Lease& lease, const ledger::Mirror& mirror, uint64_t close_delay_s);
+
 }  // namespace mizan::exchange

@@ -251,6 +251,12 @@ Money Mirror::money(u128 units) const {
   return {units * power_of_ten(9U - decimals_)};
 }
 
+u128 Mirror::units(Money money) const {
+  if (decimals_ < 9) return money.nano / power_of_ten(9U - decimals_);
+  u128 out = 0;
+  return __builtin_mul_overflow(money.nano, power_of_ten(decimals_ - 9U), &out) ? kMost : out;
+}
+
 std::vector<Place> Mirror::places() const {
   std::vector<Place> out;
   for (const Step& step : steps_) out.push_back(step.place);

@@ -106,6 +106,8 @@ class Mirror {
   const ChainSums& sums() const { return sums_; }
   /// Base units as nano-USD, rounded down.
   Money money(u128 units) const;
+  /// And back, rounded down; all there can be where that is more.
+  u128 units(Money money) const;
 
   const Place& base() const { return base_; }  ///< the oldest that it can be taken back to
   const Place& last() const { return steps_.empty() ? base_ : steps_.back().place; }

@@ -124,6 +124,7 @@ class Agent {
   void handle(const Reply& message);
   void refused(const Pending& pending, const Error& error);
   void report_lost(const LeaseId& lease);
+  void end_late(LeaseRun& run);
 
   // agent_backend.cpp: what the backend tells.
   void handle(LeaseRun& run, const Prepared& event);
@@ -154,6 +155,7 @@ class Agent {
   void set_stage(LeaseRun& run, Stage stage);
   bool save(LeaseRun& run);
   void forget(LeaseRun& run);
+  void make_room(LeaseRun& run);
   LeaseRun* find(const LeaseId& lease);
   eip712::LeaseStatus status_of(const LeaseRun& run) const;
 

@@ -184,8 +184,10 @@ bool Agent::advance_exited(LeaseRun& run) {
   return false;
 }
 
-/// The end is told, then the log handed in, then the lease closed.
+/// The end is told, then the log handed in, then the lease closed. On a chain that takes a while:
+/// the record stays until then, for the voucher in it is money, but the container makes room.
 void Agent::deliver(LeaseRun& run) {
+  if (run.close_answered) make_room(run);
   pump_log(run);
   if (run.told_by == 0) beat_due_ = true;
   if (!welcomed_ || !run.told || !run.log_delivered || now_ms() < run.close_again_at_ms) return;
@@ -289,6 +291,14 @@ void Agent::forget(LeaseRun& run) {
   removing_[lease] = static_cast<uint32_t>(run.record.units());
   leases_.erase(lease);
   parts_.backend.remove(lease);
+}
+
+/// Everything of the job is delivered.
+void Agent::make_room(LeaseRun& run) {
+  if (run.body != Body::prepared && run.body != Body::exited) return;
+  run.body = Body::absent;
+  removing_[run.record.lease] = static_cast<uint32_t>(run.record.units());
+  parts_.backend.remove(run.record.lease);
 }
 
 eip712::LeaseStatus Agent::status_of(const LeaseRun& run) const {

@@ -27,6 +27,7 @@ void Agent::handle(const Welcome& message) {
       run->opening = each.state == "opening";
       // What it lost of the log in a crash of its own is still here.
       if (run->body == Body::exited) run->log_delivered = false;
+      if (each.closing) end_late(*run);
       continue;
     }
     // One that was never accepted is matched anew or lapses by itself.
@@ -38,6 +39,13 @@ void Agent::handle(const Welcome& message) {
     set_stage(run, Stage::over);
   }
   notify({}, "connected to the exchange");
+}
+
+/// The exchange gave it up while we were away: what is left is to end the job and to sign its
+/// close, which on a chain frees what is left of the escrow.
+void Agent::end_late(LeaseRun& run) {
+  if (run.record.stage == Stage::accepted) return fail_lease(run, "agent_late");
+  if (run.record.stage == Stage::funded) begin_stop(run, "agent_late");
 }
 
 /// A lease that the exchange counts on and of which nothing is here: it must not wait for us.
@@ -153,7 +161,7 @@ void Agent::handle(const VoucherMessage& message) {
 
 void Agent::handle(const Stop& message) {
   LeaseRun* run = find(message.lease);
-  if (run == nullptr) return;
+  if (run == nullptr) return report_lost(message.lease);
   if (run->record.stage == Stage::accepted && run->opening) {
     // The chain may open it yet: then it ends as it begins.
     run->record.stop_reason = message.reason;
@@ -215,6 +223,8 @@ void Agent::handle(const Reply& message) {
   // Its clock may have been set since the welcome.
   if (message.time_ms != 0) exchange_ahead_ms_ = message.time_ms - now_ms();
   if (pending.kind == Pending::Kind::heartbeat) heartbeat_taken(message.id, pending.sent_at_ms);
+  if (pending.kind == Pending::Kind::close)
+    if (LeaseRun* run = find(pending.lease)) run->close_answered = true;
   if (pending.kind == Pending::Kind::ask) {
     listing_.listed = true;
     listing_.again_at_ms = now_ms() + Listing::kConfirmMs;
@@ -262,7 +272,10 @@ void Agent::refused(const Pending& pending, const Error& error) {
     case Pending::Kind::close:
       if (run == nullptr || again) break;
       notify(pending.lease, "the close is refused: " + error.message, true);
-      if (error.code == ErrorCode::not_found) set_stage(*run, Stage::over);
+      run->close_answered = true;
+      // One of which nothing is here has no voucher that could still be claimed.
+      if (error.code == ErrorCode::not_found || run->record.terms.seconds == 0)
+        set_stage(*run, Stage::over);
       break;
     case Pending::Kind::reject:
       if (run != nullptr) run->rejected = false;

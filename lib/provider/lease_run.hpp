@@ -34,8 +34,9 @@ struct LeaseRun {
   uint64_t told_by = 0;  ///< id of the first heartbeat that carried its end; 0: none yet
   bool told = false;     ///< and it was taken
   uint64_t close_again_at_ms = 0;
-  uint64_t give_up_at_ms = 0;  ///< of a lease that is over
-  bool behind_told = false;    ///< that vouchers lag was said already
+  bool close_answered = false;  ///< its close was taken, or refused for good
+  uint64_t give_up_at_ms = 0;   ///< of a lease that is over
+  bool behind_told = false;     ///< that vouchers lag was said already
 
   bool terminal() const { return record.stage == Stage::done || record.stage == Stage::failed; }
   bool alive() const {

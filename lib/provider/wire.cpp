@@ -32,6 +32,7 @@ Result<Incoming> read_welcome(const json::value& value) {
     lease.required("lease", found.lease);
     lease.required("state", found.state);
     lease.required("logBytes", found.log_bytes);
+    lease.optional("closing", found.closing);
     if (lease.failed()) return fail(lease.finish().error());
     welcome.leases.push_back(std::move(found));
   }

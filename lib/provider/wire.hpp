@@ -15,8 +15,9 @@ namespace mizan::provider {
 /// A lease as the exchange knows it, at the start of a connection.
 struct WelcomeLease {
   LeaseId lease;
-  std::string state;       ///< matched, opening, funded, staging, running, collecting
+  std::string state;       ///< matched, opening, funded, staging, running, collecting, failed
   uint64_t log_bytes = 0;  ///< stored so far
+  bool closing = false;    ///< its bill is fixed: nothing more is paid
 };
 struct Welcome {
   uint64_t time_ms = 0;

@@ -266,6 +266,11 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
          voucher_message({vouchered->lease, vouchered->cumulative.nano}, vouchered->signature));
   } else if (const auto* stop = std::get_if<exchange::StopRequested>(&event)) {
     send(stop->provider, stop_message(stop->lease, stop->reason));
+  } else if (const auto* wanted = std::get_if<exchange::CloseWanted>(&event)) {
+    // Over here and open on the chain after all: its agent has forgotten it, and signs its Close.
+    const Lease* lease = lease_of(wanted->lease);
+    if (lease != nullptr && lease->over() && !lease->close)
+      send(lease->terms.provider, stop_message(lease->id, lease->reason));
   } else if (const auto* closed = std::get_if<exchange::LeaseClosed>(&event)) {
     if (const Lease* lease = lease_of(closed->lease))
       send(closed->provider, closed_message(*lease, context_.domain, keys));

@@ -10,11 +10,17 @@ std::string welcome_message(const exchange::Exchange& exchange, const Address& p
                             const ExchangeKeys& keys,
                             const std::function<uint64_t(const LeaseId&)>& log_size) {
   json::array leases;
-  for (const exchange::Lease* lease : exchange.live_leases_of(provider))
-    leases.push_back(json::object{{"lease", to_json(lease->id)},
-                                  {"state", std::string(to_string(lease->state))},
-                                  {"phase", lease->phase},
-                                  {"logBytes", log_size(lease->id)}});
+  const auto add = [&](const exchange::Lease& lease) {
+    leases.push_back(json::object{{"lease", to_json(lease.id)},
+                                  {"state", std::string(to_string(lease.state))},
+                                  {"phase", lease.phase},
+                                  {"closing", lease.closing || lease.over()},
+                                  {"logBytes", log_size(lease.id)}});
+  };
+  for (const exchange::Lease* lease : exchange.live_leases_of(provider)) add(*lease);
+  // Over here and open on the chain: the provider's Close ends it there.
+  for (const exchange::Lease* lease : exchange.settling())
+    if (lease->over() && !lease->close && lease->terms.provider == provider) add(*lease);
   return json_text(json::object{{"type", "welcome"},
                                 {"exchange", to_json(keys.exchange_id())},
                                 {"timeMs", now.ms},

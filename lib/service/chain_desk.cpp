@@ -2,6 +2,10 @@
 
 #include "exchange/receipt.hpp"
 #include "settlement/escrow_calls.hpp"
+#include "settlement/escrow_errors.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace mizan::service {
 namespace {
@@ -13,9 +17,15 @@ using settlement::SendState;
 
 constexpr uint64_t kLongestPause = 64;  // blocks
 constexpr uint64_t kRefusedPauseMs = 30'000;
+constexpr uint64_t kBusyPauseMs = 250;  // where the exchange has no time to take it now
 
 std::string id_of(std::string_view what, const LeaseId& lease) {
   return std::string(what) + ":" + hex(lease.view());
+}
+
+/// Another one for each request.
+std::string stop_id(const Lease& lease) {
+  return id_of("stop", lease.id) + ":" + std::to_string(lease.request->nonce);
 }
 
 /// The lease that an entry of ours is about.
@@ -82,7 +92,7 @@ void ChainDesk::tell(const exchange::Event& event) {
 void ChainDesk::wake() {
   {
     const std::lock_guard lock(mutex_);
-    woken_ = true;
+    woken_ = news_ = true;
   }
   changed_.notify_one();
 }
@@ -97,8 +107,14 @@ bool ChainDesk::step() {
   auto followed = follow();
   const bool more = followed.value_or(false);
   note("follow", followed ? Result<void>{} : Result<void>(fail(std::move(followed).error())));
-  note("bring", bring());
+  bring_when_due();
+  const auto ended = [this] {
+    return std::ranges::count_if(outbox_.entries(),
+                                 [](const settlement::Entry* entry) { return entry->ended(); });
+  };
+  const auto before = ended();
   note("send", outbox_.step());
+  if (ended() != before) bring_due_ = true;
   note("forget", forget_ended());
   ChainBoard::Health health{seen_to_, {}};
   for (const auto& [what, why] : troubles_)
@@ -126,7 +142,9 @@ Result<bool> ChainDesk::follow() {
     // What the exchange refused is read again from where it stands, but not at once.
     if (told_ == Told::refused) {
       follower_.reset();
-      if (context_.parts.clock.monotonic().ms < again_at_.ms)
+      const bool early = context_.parts.clock.monotonic().ms < again_at_.ms;
+      if (early && refusal_.empty()) return false;
+      if (early)
         return fail(ErrorCode::corrupted, "the exchange refuses what the chain tells: " + refusal_);
     }
     told_ = Told::nothing;
@@ -161,31 +179,49 @@ void ChainDesk::submit(const settlement::Change& change) {
     context_.parts.log.warn("chain_turned", {{"back_to", std::to_string(back.back_to.number)}});
     command = exchange::ChainTakenBack{back.back_to};
   }
-  context_.sequencer.submit(
-      std::move(command), std::nullopt, [this](const Result<Applied>& applied) {
-        const Error* error = nullptr;
-        if (!applied)
-          error = &applied.error();
-        else if (!applied->outcome.answer)
-          error = &applied->outcome.answer.error();
-        {
-          const std::lock_guard lock(mutex_);
-          told_ = error == nullptr ? Told::nothing : Told::refused;
-          if (error != nullptr) {
-            refusal_ = error->message;
-            again_at_ = MonotonicMs{context_.parts.clock.monotonic().ms + kRefusedPauseMs};
-          }
-        }
-        wake();
-      });
+  context_.sequencer.submit(std::move(command), std::nullopt,
+                            [this](const Result<Applied>& applied) {
+                              const Error* error = nullptr;
+                              if (!applied)
+                                error = &applied.error();
+                              else if (!applied->outcome.answer)
+                                error = &applied->outcome.answer.error();
+                              {
+                                const std::lock_guard lock(mutex_);
+                                told_ = error == nullptr ? Told::nothing : Told::refused;
+                                if (error != nullptr) {
+                                  const bool busy = error->code == ErrorCode::unavailable;
+                                  refusal_ = busy ? "" : error->message;
+                                  again_at_ = MonotonicMs{context_.parts.clock.monotonic().ms +
+                                                          (busy ? kBusyPauseMs : kRefusedPauseMs)};
+                                }
+                              }
+                              wake();
+                            });
+}
+
+/// What waits is read when it may have changed, not at every look at the node: it may be much.
+void ChainDesk::bring_when_due() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(news_, false)) bring_due_ = true;
+  }
+  if (!bring_due_ && seen_to_ == brought_to_) return;
+  const auto brought = bring();
+  bring_due_ = !brought;
+  brought_to_ = seen_to_;
+  note("bring", brought);
 }
 
 Result<void> ChainDesk::bring() {
-  std::vector<Lease> opening, settling, stopping;
+  std::vector<Lease> opening, stopping;
+  std::vector<std::pair<Lease, exchange::EndWants>> settling;
   context_.state.read([&](const Exchange& core) {
     for (const Lease* lease : core.opening()) opening.push_back(*lease);
-    for (const Lease* lease : core.settling()) settling.push_back(*lease);
     for (const Lease* lease : core.stopping()) stopping.push_back(*lease);
+    for (const Lease* lease : core.settling())
+      settling.emplace_back(*lease,
+                            exchange::end_wants(*lease, *core.chain(), chain_.close_delay_s));
   });
   Result<void> result;
   const auto keep = [&result](Result<void> one) {
@@ -193,7 +229,7 @@ Result<void> ChainDesk::bring() {
   };
   for (const Lease& lease : opening) keep(bring_opening(lease));
   for (const Lease& lease : stopping) keep(bring_stop(lease));
-  for (const Lease& lease : settling) keep(bring_end(lease));
+  for (const auto& [lease, wants] : settling) keep(bring_end(lease, wants));
   return result;
 }
 
@@ -204,8 +240,11 @@ Result<void> ChainDesk::bring_opening(const Lease& lease) {
       not_opened_.insert(id).second) {
     context_.parts.log.warn("not_opened",
                             {{"lease", hex0x(lease.id.view())}, {"why", entry->reason}});
-    context_.sequencer.submit(exchange::NotOpened{lease.id, "not_opened"}, std::nullopt,
-                              [this](const Result<Applied>&) { wake(); });
+    // One whose nonce is spent may be open, by a transaction that is not deep enough yet.
+    const std::string refusal = settlement::revert_code(entry->reason);
+    if (refusal != "bid_nonce_spent")
+      context_.sequencer.submit(exchange::NotOpened{lease.id, refusal}, std::nullopt,
+                                [this](const Result<Applied>&) { wake(); });
   }
   // Only what never was in the world can be said not to open: all else that failed waits for the
   // clearance's end, by the chain's own time.
@@ -217,36 +256,34 @@ Result<void> ChainDesk::bring_opening(const Lease& lease) {
                                clearance, signature));
 }
 
-/// The contract's clock stands as the exchange's does, whether or not the provider answers.
+/// The contract's clock stands as the exchange's does, whether or not the provider answers. One
+/// request at a time is on its way: the first that is heard makes the others worthless.
 Result<void> ChainDesk::bring_stop(const Lease& lease) {
-  const std::string id = id_of("stop", lease.id);
-  if (outbox_.find(id) != nullptr) return {};
+  if (seen_time_ > lease.request->deadline) return {};  // the buyer may sign another
+  const std::string id = stop_id(lease);
+  for (const settlement::Entry* entry : outbox_.entries())
+    if (entry->id != id && entry->id.starts_with(id_of("stop", lease.id)) && !entry->ended())
+      return {};
   return want(id,
               escrow::request_close_for(lease.terms, *lease.request, lease.request_signature, 0));
 }
 
-Result<void> ChainDesk::bring_end(const Lease& lease) {
-  const std::string id = id_of("close", lease.id);
-  if (lease.close) {
+Result<void> ChainDesk::bring_end(const Lease& lease, const exchange::EndWants& wants) {
+  if (wants.close) {
+    const std::string id = id_of("close", lease.id);
     MIZAN_CHECK(want(id, escrow::close(close_item(lease))));
-    if (!again_.contains(id)) return {};
+    const auto again = again_.find(id);
+    if (again == again_.end() || !again->second.refused) return {};
   }
   // No provider's word, or the contract does not take it: the voucher still counts, and time ends
   // it.
-  MIZAN_CHECK(bring_claim(lease));
-  const uint64_t end = lease.terms.start + lease.terms.seconds;
-  const uint64_t stop = lease.stopped_at.ms != 0 ? lease.stopped_at.seconds() : end;
-  if (seen_time_ <= std::min(stop, end) + chain_.close_delay_s) return {};
-  return want(id_of("finalize", lease.id), escrow::finalize_close(lease.terms));
-}
-
-Result<void> ChainDesk::bring_claim(const Lease& lease) {
-  if (lease.vouchered == 0) return {};
-  const std::string id = id_of("claim", lease.id);
-  const settlement::Entry* entry = outbox_.find(id);
-  if (entry != nullptr && entry->state == SendState::done) return {};
-  return want(id,
-              escrow::claim(lease.terms, lease.vouchered, lease.voucher_signature, lease.payees));
+  if (wants.claim)
+    MIZAN_CHECK(
+        want(id_of("claim", lease.id),
+             escrow::claim(lease.terms, lease.vouchered, lease.voucher_signature, lease.payees)));
+  if (wants.finalize)
+    MIZAN_CHECK(want(id_of("finalize", lease.id), escrow::finalize_close(lease.terms)));
+  return {};
 }
 
 Result<void> ChainDesk::want(const std::string& id, const Bytes& data) {
@@ -254,15 +291,14 @@ Result<void> ChainDesk::want(const std::string& id, const Bytes& data) {
   const settlement::Entry* entry = outbox_.find(id);
   if (entry == nullptr) return outbox_.submit(id, call);
   if (!entry->ended()) return {};
-  if (entry->state == SendState::done) {
-    // The state has seen its block and not what it did: the chain turned behind it.
-    if (seen_to_ < entry->block + chain_.depth) return {};
-    MIZAN_CHECK(outbox_.forget(id));
-    return outbox_.submit(id, call);
-  }
+  const bool done = entry->state == SendState::done;
+  // Once the state has seen its block and not what it did, the chain turned behind it; or the node
+  // does not tell all, and what can't be seen is not paid for at every block.
+  if (done && seen_to_ < entry->block + chain_.depth) return {};
   Again& again = again_[id];
   if (again.not_before == 0) {
-    context_.parts.log.warn("contract_refused", {{"call", id}, {"why", entry->reason}});
+    if (!done) context_.parts.log.warn("contract_refused", {{"call", id}, {"why", entry->reason}});
+    again.refused = !done;
     again.not_before =
         seen_to_ + std::min(kLongestPause, uint64_t{1} << std::min<uint64_t>(again.times, 6));
     ++again.times;
@@ -277,15 +313,16 @@ Result<void> ChainDesk::forget_ended() {
   std::vector<std::string> ended;
   context_.state.read([&](const Exchange& core) {
     std::set<LeaseId> wanted;
+    std::set<std::string> stops;
     for (const Lease* lease : core.opening()) wanted.insert(lease->id);
     for (const Lease* lease : core.settling()) wanted.insert(lease->id);
+    for (const Lease* lease : core.stopping()) stops.insert(stop_id(*lease));
     for (const settlement::Entry* entry : outbox_.entries()) {
       const auto id = lease_of(entry->id);
-      if (!entry->ended() || !id || wanted.contains(*id)) continue;
-      const Lease* lease = core.find_lease(*id);
-      // A stop that was brought stays until its lease is over: it is not brought again.
-      const bool stop = entry->id.starts_with("stop:");
-      if (!stop || lease == nullptr || lease->over()) ended.push_back(entry->id);
+      if (!entry->ended() || !id) continue;
+      const bool kept =
+          entry->id.starts_with("stop:") ? stops.contains(entry->id) : wanted.contains(*id);
+      if (!kept) ended.push_back(entry->id);
     }
   });
   for (const std::string& id : ended) {

@@ -27,10 +27,11 @@ class ChainDesk {
   void wake();
 
  private:
-  /// How often an entry that failed was tried again, and before which block it is not.
+  /// How often an entry that came to nothing was tried again, and before which block it is not.
   struct Again {
     uint64_t times = 0;
     uint64_t not_before = 0;
+    bool refused = false;  ///< by the contract, the last time; else the chain turned
   };
   enum class Told : uint8_t { nothing, waits, refused };
 
@@ -38,11 +39,11 @@ class ChainDesk {
 
   Result<bool> follow();
   void submit(const settlement::Change& change);
+  void bring_when_due();
   Result<void> bring();
   Result<void> bring_opening(const exchange::Lease& lease);
   Result<void> bring_stop(const exchange::Lease& lease);
-  Result<void> bring_end(const exchange::Lease& lease);
-  Result<void> bring_claim(const exchange::Lease& lease);
+  Result<void> bring_end(const exchange::Lease& lease, const exchange::EndWants& wants);
   /// Submits it, again if it ended and is still wanted.
   Result<void> want(const std::string& id, const Bytes& data);
   Result<void> forget_ended();
@@ -57,10 +58,13 @@ class ChainDesk {
   std::map<std::string, std::string> troubles_;  ///< what is in the way of what
   uint64_t seen_to_ = 0;                         ///< the state's last block
   uint64_t seen_time_ = 0;                       ///< and its time, in seconds
+  uint64_t brought_to_ = 0;                      ///< the last block when what waits was read
+  bool bring_due_ = true;
 
   std::mutex mutex_;  ///< guards what is below
   std::condition_variable changed_;
   bool woken_ = true;
+  bool news_ = false;  ///< what waits may have changed
   Told told_ = Told::nothing;
   std::string refusal_;  ///< why, and until when it is not read again
   MonotonicMs again_at_{};

@@ -116,4 +116,18 @@ Error decode_revert(ByteView data) {
   return decode_revert(reason);
 }
 
+std::string revert_code(std::string_view message) {
+  for (const Known& known : kKnown) {
+    if (message != known.sentence) continue;
+    std::string code;
+    for (const char c : known.name) {
+      const bool upper = c >= 'A' && c <= 'Z';
+      if (upper && !code.empty()) code += '_';
+      code += upper ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return code;
+  }
+  return "";
+}
+
 }  // namespace mizan::settlement

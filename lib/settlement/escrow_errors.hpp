@@ -14,4 +14,7 @@ Error decode_revert(ByteView data);
 /// The same for an item that a batch skipped.
 Error decode_revert(const Selector& reason);
 
+/// The name of the error whose sentence this is, as a code: "bid_expired"; "" for another text.
+std::string revert_code(std::string_view message);
+
 }  // namespace mizan::settlement

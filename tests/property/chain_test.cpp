@@ -157,7 +157,7 @@ class History {
       const u128 due = lease->terms.rate * lease->units() * lease->seconds_billed();
       w.apply(PostVoucher{{lease->id, due}, {}});
     } else if (lease->funded()) {
-      finish_job(*lease);
+      finish_job(*lease);  // of one that is closing, it comes back late
     }
   }
 
@@ -208,12 +208,10 @@ class History {
       if (chance(20)) waiting_.push_back({Kind::stop, {}, 0, lease->id});
     for (const Lease* lease : w.core.settling()) {
       if (!chance(50)) continue;
-      if (lease->close) {
-        waiting_.push_back({Kind::close, {}, lease->vouchered, lease->id});
-        continue;
-      }
-      if (lease->vouchered > 0) waiting_.push_back({Kind::claim, {}, lease->vouchered, lease->id});
-      waiting_.push_back({Kind::finalize, {}, 0, lease->id});
+      const EndWants wants = end_wants(*lease, w.mirror(), kDelay);
+      if (wants.close) waiting_.push_back({Kind::close, {}, lease->vouchered, lease->id});
+      if (wants.claim) waiting_.push_back({Kind::claim, {}, lease->vouchered, lease->id});
+      if (wants.finalize) waiting_.push_back({Kind::finalize, {}, 0, lease->id});
     }
   }
 

@@ -103,7 +103,7 @@ class Evm(unittest.TestCase):
         self.assertNotEqual(client.wait(), 0)
         self.assertIn("did not open the lease", client.said())
         self.assertEqual(client.lines(), [])
-        self.assertEqual(self.newest(market)["reason"], "not_opened")
+        self.assertEqual(self.newest(market)["reason"], "insufficient_balance")
         market.begin_blocks()
         wait_until(lambda: market.account("buyer")["balance"] == 0, "the withdrawal is seen")
 
@@ -129,6 +129,17 @@ class Evm(unittest.TestCase):
             market.mizan("buyer", "stop", "stopped")
             client.wait()
             self.assertEqual(self.newest(market)["reason"], "buyer_stopped")
+
+            # A provider that was lost comes back: by its word the contract ends the lease at once.
+            client = market.start_run("--grace", 10, counting_job(market, "late", lines=3000))
+            wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
+            market.agent.kill()
+            wait_until(lambda: self.newest(market)["reason"] == "provider_lost", "the provider is lost")
+            wait_until(lambda: "the contract is told" in client.said(), "the buyer's word")
+            market.start_agent(wait=False)
+            wait_until(lambda: self.newest(market)["state"] == "failed", "the end by the agent's word")
+            client.wait()
+            self.assertEqual(self.newest(market)["reason"], "provider_lost")
 
             # The provider is lost: the contract pays what was vouchered, and after its delay the rest
             # comes back.

@@ -267,6 +267,120 @@ TEST_F(ChainTest, TheBuyersStopHereIsRelayed) {
   EXPECT_EQ(w.seen<StopRequested>().size(), 1u);
 }
 
+/// The contract refuses a request whose deadline has passed: only another one helps.
+TEST_F(ChainTest, ANewerStopTakesThePlaceOfOneThatTheContractHasNotHeard) {
+  const LeaseId id = running();
+  const auto request = [&](uint64_t nonce, uint64_t for_s) {
+    return RequestClose{{id, nonce, w.seconds() + for_s, 0}, Signature{}};
+  };
+  w.ok(request(7, 10));
+  w.ok(request(7, 50));
+  EXPECT_EQ(w.lease(id).request->deadline, w.seconds() + 10) << "the same nonce says no more";
+  w.ok(request(8, 10));
+  EXPECT_EQ(w.lease(id).request->nonce, 7u) << "nor does one that ends as soon";
+  w.wait_ms(20'000);
+  w.ok(request(9, 10));
+  EXPECT_EQ(w.lease(id).request->nonce, 9u);
+  EXPECT_EQ(w.seen<StopWanted>().size(), 2u);
+  EXPECT_EQ(w.seen<StopRequested>().size(), 1u);
+  w.check();
+  w.sees({chain::CloseRequested{id, w.seconds(), 850}});
+  w.ok(request(10, 100));
+  EXPECT_EQ(w.lease(id).request->nonce, 9u) << "the contract has heard it";
+  EXPECT_TRUE(w.core.stopping().empty());
+}
+
+/// A provider that was away comes back when its lease is closing: by its word the contract ends
+/// the lease at once, and not a day after its end.
+TEST_F(ChainTest, TheWordOfAProviderThatWasLostIsTakenLate) {
+  const LeaseId id = running();
+  w.tick(61'000);
+  ASSERT_EQ(w.lease(id).reason, "provider_lost");
+  EXPECT_EQ(w.code(Close{{id, 100}, {}}), ErrorCode::conflict) << "its pay is 99";
+  w.finalize(id);
+  EXPECT_FALSE(end_wants(w.lease(id), w.mirror(), 86'400).close);
+  w.ok(Close{{id, 99}, {}});
+  EXPECT_TRUE(end_wants(w.lease(id), w.mirror(), 86'400).close);
+  EXPECT_EQ(w.seen<CloseWanted>().size(), 2u) << "told again, with the word";
+  EXPECT_EQ(w.lease(id).final_charge, 100u) << "the bill stands";
+  EXPECT_TRUE(w.ok(Close{{id, 99}, {}}).repeated);
+  EXPECT_EQ(w.code(Close{{id, 98}, {}}), ErrorCode::conflict);
+  w.check();
+  w.sees({chain::Closed{id, 100, 1, 900}});
+  EXPECT_EQ(state(id), LeaseState::failed);
+  EXPECT_EQ(w.lease(id).reason, "provider_lost");
+}
+
+TEST_F(ChainTest, TheBuyerMayStopTheContractsClockOfALostProvider) {
+  const LeaseId id = running();
+  w.tick(61'000);
+  w.finalize(id);
+  const auto wants = [&] { return end_wants(w.lease(id), w.mirror(), 20); };
+  w.sees();
+  EXPECT_TRUE(wants().claim);
+  w.sees({chain::Claimed{id, 100, 1}});
+  EXPECT_FALSE(wants().claim);
+  w.turns(1);
+  w.sees();
+  EXPECT_TRUE(wants().claim) << "the turn took it back";
+  w.sees({chain::Claimed{id, 100, 1}});
+  w.wait_ms(15'000);
+  w.ok(RequestClose{{id, 7, w.seconds() + 100, 5}, {}});
+  EXPECT_EQ(w.core.stopping().size(), 1u);
+  w.sees({chain::CloseRequested{id, w.seconds(), 100}});
+  EXPECT_TRUE(w.core.stopping().empty());
+  w.wait_ms(20'000);
+  w.sees();
+  EXPECT_FALSE(wants().finalize) << "20 s after the contract's own stop";
+  w.wait_ms(1'000);
+  w.sees();
+  EXPECT_TRUE(wants().finalize);
+}
+
+/// The contract's clock may run behind: what it would not pay yet is not claimed yet, and what it
+/// never pays is claimed once.
+TEST_F(ChainTest, AVoucherIsClaimedOnceTheContractPaysAllThatItEverWill) {
+  const LeaseId id = running();
+  w.tick(61'000);
+  w.finalize(id);
+  const auto wants = [&] { return end_wants(w.lease(id), w.mirror(), 86'400); };
+  ASSERT_EQ(w.lease(id).vouchered, 100u);
+  ASSERT_EQ(w.mirror().find(id)->opened, w.mirror().last().time);
+  EXPECT_FALSE(wants().claim) << "no time has passed at the contract";
+  ChainSeen behind = w.block({});
+  behind.to.time = w.mirror().last().time + 4;
+  w.ok(behind);
+  EXPECT_FALSE(wants().claim) << "40 of 100";
+  behind = w.block({chain::CloseRequested{id, behind.to.time, 960}});
+  behind.to.time = w.mirror().last().time + 5;
+  w.ok(behind);
+  EXPECT_TRUE(wants().claim) << "and no more in all time";
+  w.sees({chain::Claimed{id, 40, 0}});
+  EXPECT_FALSE(wants().claim);
+}
+
+TEST_F(ChainTest, AnUndoneLeaseThatOpenedIsClosedByTheWordOfEitherParty) {
+  const LeaseId id = opening();
+  w.wait_ms(61'000);
+  w.sees();
+  ASSERT_EQ(state(id), LeaseState::failed);
+  EXPECT_EQ(w.code(RequestClose{{id, 7, w.seconds() + 100, 5}, {}}), ErrorCode::conflict);
+  EXPECT_EQ(w.code(Close{{id, 0}, {}}), ErrorCode::conflict);
+  w.turns(1);
+  w.sees({chain::Opened{id, 1000, w.seconds() - 10}});
+  EXPECT_EQ(w.code(Close{{id, 1}, {}}), ErrorCode::conflict) << "it earned nothing";
+  w.ok(Close{{id, 0}, {}});
+  EXPECT_TRUE(end_wants(w.lease(id), w.mirror(), 86'400).close);
+  w.ok(RequestClose{{id, 7, w.seconds() + 100, 5}, {}});
+  EXPECT_EQ(w.core.stopping().size(), 1u);
+  w.check();
+  w.sees({chain::Closed{id, 0, 0, 1000}});
+  EXPECT_TRUE(w.core.stopping().empty());
+  EXPECT_EQ(w.code(RequestClose{{id, 8, w.seconds() + 200, 5}, {}}), ErrorCode::conflict);
+  w.tick(8ULL * 24 * 3600 * 1000);
+  EXPECT_EQ(w.core.find_lease(id), nullptr);
+}
+
 TEST_F(ChainTest, AStopWhileItOpensWaitsForTheChain) {
   const LeaseId id = opening();
   w.ok(RequestClose{{id, 7, w.seconds() + 100, 5}, {}});
@@ -393,6 +507,10 @@ TEST_F(ChainTest, AnOpeningBeforeTheAcceptanceIsAnAlarm) {
   w.tick(20'000);
   EXPECT_EQ(state(id), LeaseState::failed);
   EXPECT_TRUE(w.seen<CloseWanted>().empty());
+  w.ok(RequestClose{{id, 7, w.seconds() + 100, 5}, {}});
+  EXPECT_EQ(w.core.stopping().size(), 1u) << "its buyer may have it ended";
+  w.sees({chain::CloseRequested{id, w.seconds(), 900}});
+  EXPECT_TRUE(w.core.stopping().empty());
 }
 
 TEST_F(ChainTest, NothingIsMatchedWhileTheContractIsPausedOrHasAnotherKey) {

@@ -227,6 +227,52 @@ TEST(Agent, ReportsALeaseOfWhichNothingIsHere) {
   expect_clean(r.world);
 }
 
+/// A chain settles it in its own time, a day perhaps: its machine serves the next lease meanwhile.
+TEST(Agent, MakesRoomOnceItsCloseIsTaken) {
+  Running r({.runs_ms = 5'000}, [](World& world) {
+    world.job.cores = 3;
+    world.closing_ms = 600'000;
+  });
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().closed == 1; }));
+  const LeaseId next = r.world.match();
+  ASSERT_TRUE(r.world.run_until([&] { return r.world.leases.at(next).closed == 1; }, 60'000));
+  EXPECT_FALSE(r.lease().over());
+  EXPECT_EQ(r.world.starts, 2U);
+  // The voucher is kept until the money is there; and the agent may die meanwhile.
+  r.world.restart_in(1'000);
+  ASSERT_TRUE(r.world.run_until([&] { return over(r.world, next); }, 1'000'000));
+  EXPECT_EQ(r.lease().state, "settled");
+  r.world.run_for(1'000);
+  expect_clean(r.world);
+}
+
+TEST(Agent, ClosesWhatTheExchangeGaveUpWhileItWasAway) {
+  Running r({.runs_ms = 500'000});
+  r.world.cut();
+  r.lease().closing = true;
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over() && r.world.jobs.empty(); }, 60'000));
+  EXPECT_EQ(r.lease().closed, 1);
+  EXPECT_EQ(r.lease().status.reason, "agent_late");
+  expect_clean(r.world);
+}
+
+TEST(Agent, ClosesALeaseThatItForgotWhenItIsToStop) {
+  Running r({.runs_ms = 5'000});
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  r.world.run_for(1'000);
+  // Over at the exchange, and it opened on the chain after all.
+  FakeLease opened;
+  opened.terms = r.lease().terms;
+  opened.state = "funded";
+  opened.closing = true;
+  r.lease() = opened;
+  r.world.tell({{"type", "stop"}, {"lease", to_json(r.id)}, {"reason", "not_opened"}});
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 20'000));
+  EXPECT_EQ(r.lease().status.reason, "agent_lost_it");
+  r.world.run_for(1'000);
+  expect_clean(r.world);
+}
+
 TEST(Agent, NeverRunsAJobTwiceThatTheMachineHasLost) {
   Running r;
   r.world.kill_agent();

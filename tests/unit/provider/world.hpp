@@ -49,6 +49,7 @@ struct FakeLease {
   std::vector<uint8_t> phases;  ///< each new one, in order
   uint64_t heard_at = 0;
   bool stop = false;
+  bool closing = false;  ///< its bill is fixed; a chain settles it at the provider's close
   int funded = 0;
   int closed = 0;
   u128 vouchered = 0;
@@ -71,6 +72,7 @@ class World final : public Clock, public Backend, public Link {
   uint64_t grace = 30;
   uint64_t clearance_seconds = 60;
   uint64_t opening_ms = 0;  ///< that a chain takes to open a lease
+  uint64_t closing_ms = 0;  ///< and to close it
   AgentConfig config;
   std::unique_ptr<Agent> agent;
   std::vector<Notice> notices;

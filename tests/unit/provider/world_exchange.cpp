@@ -91,6 +91,7 @@ void World::welcome() {
       live.push_back(json::object{{"lease", to_json(id)},
                                   {"state", lease.state},
                                   {"phase", lease.status.phase},
+                                  {"closing", lease.closing},
                                   {"logBytes", lease.log.size()}});
   tell({{"type", "welcome"},
         {"exchange", to_json(facts.id)},
@@ -98,6 +99,7 @@ void World::welcome() {
         {"leases", std::move(live)}});
   for (const auto& [id, lease] : leases) {
     if (lease.state == "matched") send_match(id);
+    if (lease.closing) continue;
     if (lease.state == "funded" && lease.status.phase == 0) send_funded(id);
     if (lease.stop && !lease.over())
       tell({{"type", "stop"}, {"lease", to_json(id)}, {"reason", "buyer_stopped"}});
@@ -217,9 +219,16 @@ void World::heard_close(const json::object& message) {
   if (lease.over()) return refuse(message, ErrorCode::conflict, "the lease is not open");
   EXPECT_GE(lease.status.phase, 4) << "closed before its end was told";
   EXPECT_LE(close.min_paid, lease.vouchered);
-  ++lease.closed;
+  if (lease.closed++ == 0) {
+    const auto end = [this, id = close.lease] {
+      const eip712::LeaseStatus& last = leases.at(id).status;
+      end_lease(id, last.phase == 5 ? "failed" : "settled", last.reason);
+    };
+    lease.closing = true;
+    reply(message);
+    return closing_ms == 0 ? end() : after(closing_ms, end);
+  }
   reply(message);
-  end_lease(close.lease, lease.status.phase == 5 ? "failed" : "settled", lease.status.reason);
 }
 
 void World::end_lease(const LeaseId& id, const std::string& state, const std::string& reason) {
@@ -245,6 +254,7 @@ void World::watch_leases() {
     return;
   }
   for (auto& [id, lease] : leases) {
+    if (lease.closing) continue;
     if (lease.over() || lease.state == "matched" || lease.state == "opening") {
       if (lease.state == "matched" && time_ms > lease.heard_at + 10'000)
         end_lease(id, "failed", "not_accepted");

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace mizan::settlement {
 namespace {
 
@@ -108,6 +110,17 @@ TEST(Revert, OfTheContractIsASentence) {
   EXPECT_EQ(decode("BidNonceSpent()").details.at("revert"), "BidNonceSpent");
   EXPECT_EQ(decode("SomebodyElses()").code, ErrorCode::conflict);
   EXPECT_EQ(decode_revert(ByteView{}).code, ErrorCode::conflict);
+}
+
+TEST(Revert, HasACodeForTheLeaseThatDidNotOpen) {
+  for (const auto& [error, code] :
+       std::map<std::string, std::string>{{"BidNonceSpent()", "bid_nonce_spent"},
+                                          {"InsufficientBalance()", "insufficient_balance"},
+                                          {"TooLate()", "too_late"},
+                                          {"SomebodyElses()", ""}}) {
+    const Selector bytes = selector(error);
+    EXPECT_EQ(revert_code(decode_revert(ByteView(bytes)).message), code);
+  }
 }
 
 TEST(Revert, PlainReasonsAndPanicsAreShown) {
