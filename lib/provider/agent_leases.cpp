@@ -272,11 +272,13 @@ void Agent::set_stage(LeaseRun& run, Stage stage) {
 
 /// True if the record is on disk. What is not is tried again; the agent goes on with what it knows,
 /// except where an action must not happen twice. What says that a job is about to be started has to
-/// outlive the machine: an older record that comes back after its crash would start it again.
+/// outlive the machine: an older record that comes back after its crash would start it again. So
+/// has a stop: what had ended by then would be told as completed.
 bool Agent::save(LeaseRun& run) {
   const bool was = run.unsaved;
   const bool starts = run.body == Body::prepared && run.record.start_asked;
-  const Durability durability = starts ? Durability::machine : Durability::process;
+  const bool lasts = starts || !run.record.stop_reason.empty();
+  const Durability durability = lasts ? Durability::machine : Durability::process;
   auto done =
       parts_.store.put("lease-" + hex(run.record.lease.view()), encode(run.record), durability);
   run.unsaved = !done;
