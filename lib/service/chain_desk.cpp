@@ -125,6 +125,7 @@ bool ChainDesk::step() {
 
 /// Tells the log when something gets in the way, and when it is gone.
 void ChainDesk::note(const char* doing, const Result<void>& result) {
+  if (!result && result.error().code == ErrorCode::io_error) failure_ = result.error();
   std::string& before = troubles_[doing];
   const std::string now = result ? "" : result.error().message;
   if (now == before) return;

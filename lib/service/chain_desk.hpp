@@ -22,6 +22,8 @@ class ChainDesk {
   void tell(const exchange::Event& event);
   /// A round. True if there may be more to do at once.
   bool step();
+  /// Why the outbox's journal failed: nothing is sent any more, until it is opened again.
+  const std::optional<Error>& failure() const { return failure_; }
   /// Until `wake`, a command's answer or an event, `most` at most.
   void wait(std::chrono::milliseconds most);
   void wake();
@@ -54,7 +56,8 @@ class ChainDesk {
   settlement::Outbox outbox_;
   std::optional<settlement::Follower> follower_;
   std::map<std::string, Again> again_;
-  std::set<std::string> not_opened_;             ///< that the exchange was told of
+  std::set<std::string> not_opened_;  ///< that the exchange was told of
+  std::optional<Error> failure_;
   std::map<std::string, std::string> troubles_;  ///< what is in the way of what
   uint64_t seen_to_ = 0;                         ///< the state's last block
   uint64_t seen_time_ = 0;                       ///< and its time, in seconds

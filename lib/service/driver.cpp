@@ -16,7 +16,8 @@ void Driver::run() {
     if (!service_.step()) service_.sequencer().wait(service_.idle_for(kMostIdle));
 }
 
-ChainDriver::ChainDriver(Service& service) : service_(service) {
+ChainDriver::ChainDriver(Service& service, std::function<void(const Error&)> on_failure)
+    : service_(service), on_failure_(std::move(on_failure)) {
   if (service.chain() != nullptr) thread_ = std::thread([this] { run(); });
 }
 
@@ -30,8 +31,11 @@ ChainDriver::~ChainDriver() {
 void ChainDriver::run() {
   constexpr std::chrono::milliseconds kPause{250};
   ChainDesk& desk = *service_.chain();
-  while (!stopping_ && !service_.sequencer().failed())
-    if (!desk.step()) desk.wait(kPause);
+  while (!stopping_ && !service_.sequencer().failed()) {
+    const bool more = desk.step();
+    if (desk.failure()) return on_failure_(*desk.failure());
+    if (!more) desk.wait(kPause);
+  }
 }
 
 }  // namespace mizan::service

@@ -5,6 +5,7 @@
 #include "service/service.hpp"
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 namespace mizan::service {
@@ -27,10 +28,10 @@ class Driver {
 };
 
 /// Steps the chain desk of a service of kind evm on a thread of its own; of another it does
-/// nothing.
+/// nothing. Ends with this, or when the outbox's journal fails, of which it tells.
 class ChainDriver {
  public:
-  explicit ChainDriver(Service& service);
+  ChainDriver(Service& service, std::function<void(const Error&)> on_failure);
   ~ChainDriver();
   ChainDriver(const ChainDriver&) = delete;
   ChainDriver& operator=(const ChainDriver&) = delete;
@@ -39,6 +40,7 @@ class ChainDriver {
   void run();
 
   Service& service_;
+  const std::function<void(const Error&)> on_failure_;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };

@@ -11,6 +11,7 @@
 #include <boost/json/object.hpp>
 
 #include <csignal>
+#include <mutex>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -199,14 +200,17 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
                                                     chain ? &chain->parts() : nullptr}));
   service->sequencer().set_background(
       [&pool](std::function<void()> work) { pool.post(std::move(work)); });
+  std::mutex failing;
   std::optional<Error> failure;
-  service->sequencer().set_on_failure([&](const Error& error) {
+  const auto fails = [&](const Error& error) {
+    const std::lock_guard lock(failing);
     failure = error;
     end.raise();
-  });
+  };
+  service->sequencer().set_on_failure(fails);
   {
     const Driver driver(*service);
-    const ChainDriver chain_driver(*service);
+    const ChainDriver chain_driver(*service, fails);
     if (auto serving = server->serve(*service); !serving) {
       pool.stop();
       return fail(std::move(serving).error());

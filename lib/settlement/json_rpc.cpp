@@ -52,13 +52,16 @@ Result<JsonRpc> JsonRpc::open(std::string_view url, const RpcOptions& options) {
     return fail(ErrorCode::invalid_argument,
                 "a node's address looks like https://host:port/path, or http://127.0.0.1:port for "
                 "one on this machine");
-  return JsonRpc(*std::move(parsed), std::string(path), options);
+  const std::string where = parsed->authority();
+  auto client = std::make_shared<net::Client>(*std::move(parsed), nullptr, client_options(options));
+  return JsonRpc(
+      where,
+      [client, path = std::string(path)](const std::string& body) -> Result<std::string> {
+        MIZAN_TRY(response, client->post(path, body));
+        return std::move(response.body);
+      },
+      options);
 }
-
-JsonRpc::JsonRpc(net::Url url, std::string path, const RpcOptions& options)
-    : client_(std::move(url), nullptr, client_options(options)),
-      path_(std::move(path)),
-      options_(options) {}
 
 Result<json::value> JsonRpc::call(std::string_view method, json::array params) {
   net::Milliseconds pause = options_.pause;
@@ -77,16 +80,15 @@ Result<json::value> JsonRpc::attempt(std::string_view method, const json::array&
   };
   const json::object request{
       {"jsonrpc", "2.0"}, {"id", ++id_}, {"method", method}, {"params", params}};
-  auto response = client_.post(path_, boost::json::serialize(request));
-  if (!response) {
-    const auto status = response.error().details.find("status");
-    if (status != response.error().details.end())
+  const auto body = post_(boost::json::serialize(request));
+  if (!body) {
+    const auto status = body.error().details.find("status");
+    if (status != body.error().details.end())
       return nonsense("answers with HTTP status " + status->second);
-    return nonsense("does not answer: " + response.error().message);
+    return nonsense("does not answer: " + body.error().message);
   }
   const auto parsed = parse_json(
-      response->body,
-      {.max_bytes = options_.max_answer_bytes, .max_depth = 32, .allow_fractions = true});
+      *body, {.max_bytes = options_.max_answer_bytes, .max_depth = 32, .allow_fractions = true});
   if (!parsed || !parsed->is_object()) return nonsense("does not talk JSON-RPC");
   const json::object& answer = parsed->get_object();
   const json::value* id = answer.if_contains("id");

@@ -5,6 +5,8 @@
 #include "codec/json.hpp"
 #include "net/client.hpp"
 
+#include <functional>
+
 namespace mizan::settlement {
 
 struct RpcOptions {
@@ -15,12 +17,18 @@ struct RpcOptions {
   uint64_t max_answer_bytes = uint64_t{32} << 20;
 };
 
+/// Brings a request's JSON to a node, and the answer's back.
+using RpcPost = std::function<Result<std::string>(const std::string& body)>;
+
 /// One connection to one node. One thread at a time.
 class JsonRpc {
  public:
   /// "https://host:port" with or without a path, which may be a secret and is in no message; http
   /// to this machine alone.
   static Result<JsonRpc> open(std::string_view url, const RpcOptions& options = {});
+  /// To a node that `post` reaches and that messages call `where`.
+  JsonRpc(std::string where, RpcPost post, const RpcOptions& options)
+      : where_(std::move(where)), post_(std::move(post)), options_(options) {}
 
   /// The member "result" of the answer. Whoever can't be reached or answers with anything but
   /// JSON-RPC is `unavailable`; an error that the node itself tells is `conflict`, with
@@ -29,14 +37,13 @@ class JsonRpc {
   Result<json::value> call(std::string_view method, json::array params);
 
   /// "host:port".
-  std::string where() const { return client_.url().authority(); }
+  const std::string& where() const { return where_; }
 
  private:
-  JsonRpc(net::Url url, std::string path, const RpcOptions& options);
   Result<json::value> attempt(std::string_view method, const json::array& params);
 
-  net::Client client_;
-  std::string path_;
+  std::string where_;
+  RpcPost post_;
   RpcOptions options_;
   uint64_t id_ = 0;
 };

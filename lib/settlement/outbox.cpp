@@ -300,7 +300,7 @@ Result<void> Outbox::sign_and_keep(uint64_t number, uint64_t nonce, uint64_t gas
 Result<void> Outbox::fill_gap(const Block& head, uint64_t next_mined) {
   uint64_t lowest = UINT64_MAX;
   for (const auto& [number, entry] : state_.entries)
-    if (entry.in_flight()) lowest = std::min(lowest, entry.nonce);
+    if (entry.in_flight() && entry.nonce >= next_mined) lowest = std::min(lowest, entry.nonce);
   if (lowest == UINT64_MAX || lowest <= next_mined) return {};
   MIZAN_TRY(pending, node_->pending_nonce(account()));
   if (pending >= lowest) return {};
@@ -313,8 +313,11 @@ Result<void> Outbox::fill_gap(const Block& head, uint64_t next_mined) {
     const Call nothing{account(), 0, {}};
     MIZAN_TRY(gas, node_->estimate_gas(account(), nothing));
     MIZAN_TRY(fees, fees_for(head, {}));
-    const uint64_t number = state_.next_number;
-    MIZAN_CHECK(add(std::string(kFiller) + std::to_string(nonce), nothing));
+    const std::string id = std::string(kFiller) + std::to_string(nonce);
+    if (const Entry* before = find(id); before != nullptr && before->ended())
+      MIZAN_CHECK(forget(id));
+    MIZAN_CHECK(add(id, nothing));
+    const uint64_t number = numbers_.at(id);  // at times it was there, from before a crash
     MIZAN_CHECK(sign_and_keep(number, nonce, gas, fees));
     MIZAN_CHECK(send(number, head));
   }
@@ -332,10 +335,14 @@ Result<void> Outbox::forget_fillers() {
 Result<void> Outbox::send_queued(const Block& head) {
   std::vector<uint64_t> queued;
   size_t in_flight = 0;
+  std::vector<uint64_t> unused;  // fillers that a crash left without their nonce
   for (const auto& [number, entry] : state_.entries) {
     if (entry.in_flight()) ++in_flight;
-    if (entry.state == SendState::queued) queued.push_back(number);
+    if (entry.state != SendState::queued) continue;
+    (entry.id.starts_with(kFiller) ? unused : queued).push_back(number);
   }
+  for (const uint64_t number : unused)
+    MIZAN_CHECK(end(number, SendState::refused, "its nonce is used by now"));
   if (queued.empty()) return {};
   MIZAN_TRY(pending, node_->pending_nonce(account()));
   if (state_.next_nonce != 0 && pending > state_.next_nonce + kMostGap)

@@ -32,9 +32,18 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
   config_.readiness_s = 60;
   if (on_chain) {
     Random chain = world.random.fork("contract");
-    const ledger::Place first{1'000, keccak256("first"), kEpochMs / 1000 - 10};
+    const ledger::Place first{1'000, keccak256("first"), kEpochMs / 1000 - 1'000};
     config_.settlement = {kChainId, kContract, {}, 9, chain.between(1, 60), chain.below(4), first};
     config_.chain = {"", kChainId, kContract, config_.settlement->depth, first.number};
+    desk_ = std::make_unique<DeskHost>(world, *config_.settlement, config_.operator_,
+                                       keys_.clearance.address());
+    desk_->after_turn = [this] {
+      if (has_died()) return die();
+      soon();
+    };
+    desk_->still_for_ms = [this] {
+      return paused() ? paused_until_ms_ - world_.scheduler.now_ms() : 0;
+    };
   }
   config_.state = folder;
   const auto kept = service::RuleStore::open(config_.state / "rulesets");
@@ -54,6 +63,7 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
 ExchangeHost::~ExchangeHost() {
   network_.serve(nullptr);
   pool_.drop();
+  if (desk_) desk_->stop();
 }
 
 void ExchangeHost::start() {
@@ -72,14 +82,21 @@ void ExchangeHost::start() {
   journal_ = *std::move(journal);
   auditor_.follow(*journal_);
   if (std::exchange(logs_at_risk_, false)) lose_logs();
-  auto opened = service::Service::open(config_, {clock_, pool_, *journal_, keys_, log_});
-  if (storage_.crashed() || !opened) {
+  const service::ChainParts* chain = nullptr;
+  if (desk_) {
+    const auto parts = desk_->open();
+    if (!parts) return again();
+    chain = *parts;
+  }
+  auto opened = service::Service::open(config_, {clock_, pool_, *journal_, keys_, log_, chain});
+  const bool crashed = storage_.crashed() || (desk_ && desk_->is_dead());
+  if (crashed || !opened) {
     world_.expect(
-        storage_.crashed() || opened.error().code == ErrorCode::io_error ||
+        crashed || opened.error().code == ErrorCode::io_error ||
             opened.error().code == ErrorCode::unavailable,
         "the exchange does not start: " + (opened ? std::string() : opened.error().message));
     if (opened) service_ = *std::move(opened);
-    gone(storage_.crashed() && world_.faults.strikes(Fault::power_loss, 5'000));
+    gone(crashed && world_.faults.strikes(Fault::power_loss, 5'000));
     return again();
   }
   service_ = *std::move(opened);
@@ -90,6 +107,7 @@ void ExchangeHost::start() {
   down_since_ms_ = 0;
   network_.serve(service_.get());
   armed_at_ms_ = 0;
+  if (desk_) desk_->start(*service_);
   soon();
 }
 
@@ -97,6 +115,7 @@ void ExchangeHost::start() {
 void ExchangeHost::gone(bool power_lost) {
   network_.serve(nullptr);
   pool_.drop();
+  if (desk_) desk_->stop();
   service_.reset();
   journal_.reset();
   dead_ = false;
@@ -104,6 +123,7 @@ void ExchangeHost::gone(bool power_lost) {
   ++life_;
   if (down_since_ms_ == 0) down_since_ms_ = world_.scheduler.now_ms();
   storage_.settle(power_lost);
+  if (desk_) desk_->settle(power_lost);
   logs_at_risk_ = logs_at_risk_ || power_lost;
 }
 
@@ -157,17 +177,24 @@ void ExchangeHost::soon() {
 void ExchangeHost::step() {
   if (!up() || paused()) return;
   const bool worked = service_->step();
-  if (storage_.crashed() || service_->sequencer().failed()) {
-    dead_ = true;
-    gone(world_.faults.strikes(Fault::power_loss, 5'000));
-    world_.scheduler.after(random_.between(20, 4'000), [this] { start(); });
-    return;
-  }
+  if (has_died()) return die();
   if (worked) {
     auditor_.follow(*journal_);
+    if (on_step) on_step();
     soon();
   }
   arm();
+}
+
+bool ExchangeHost::has_died() const {
+  return storage_.crashed() || service_->sequencer().failed() ||
+         (desk_ && (desk_->is_dead() || service_->chain()->failure()));
+}
+
+void ExchangeHost::die() {
+  dead_ = true;
+  gone(world_.faults.strikes(Fault::power_loss, 5'000));
+  world_.scheduler.after(random_.between(20, 4'000), [this] { start(); });
 }
 
 void ExchangeHost::arm() {

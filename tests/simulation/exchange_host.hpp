@@ -4,6 +4,7 @@
 
 #include "service/service.hpp"
 #include "simulation/auditor.hpp"
+#include "simulation/desk_host.hpp"
 #include "simulation/network.hpp"
 #include "simulation/storage.hpp"
 
@@ -58,6 +59,11 @@ class ExchangeHost {
   /// exchange dies first; false if it is down.
   bool submit(exchange::Command command, std::function<void(const Result<service::Applied>&)> done);
 
+  /// Where it settles; null on credits.
+  BlockChain* chain() { return desk_ ? &desk_->chain() : nullptr; }
+  /// Called when it has taken commands.
+  std::function<void()> on_step;
+
   service::Service* service() { return service_.get(); }
   const service::ExchangeKeys& keys() const { return keys_; }
   const SecretKey& operator_key() const { return operator_key_; }
@@ -68,6 +74,8 @@ class ExchangeHost {
   void step();
   void soon();
   void arm();
+  bool has_died() const;
+  void die();
   void gone(bool power_lost);
   void lose_logs();
 
@@ -83,6 +91,7 @@ class ExchangeHost {
   service::Log log_;
   Pool pool_;
   Storage storage_;
+  std::unique_ptr<DeskHost> desk_;  ///< of kind evm alone
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<service::Service> service_;
   bool logs_at_risk_ = false;  ///< the machine lost power: what was not synced may be lost

@@ -36,21 +36,27 @@ enum class Fault : uint8_t {
   clock_jump,
   clock_drift,
   // The chain, in a world that settles on one.
-  chain_turn,   ///< up to eight blocks are gone, and what was in some of them
-  chain_drop,   ///< a transaction is forgotten
-  chain_away,   ///< the node does not answer
-  chain_slow,   ///< no block for minutes
-  chain_clock,  ///< a block's time is not that of the world
+  chain_turn,    ///< up to eight blocks are gone, and what was in some of them
+  chain_drop,    ///< a transaction is forgotten
+  chain_away,    ///< the node does not answer
+  chain_slow,    ///< no block for minutes
+  chain_clock,   ///< a block's time is not that of the world
+  chain_lost,    ///< the node did what it was asked, and its answer is lost
+  chain_late,    ///< the node takes up to ten seconds, and longer than it is waited for
+  chain_behind,  ///< the node is up to six blocks behind
+  chain_range,   ///< it refuses many blocks' logs
+  chain_fees,    ///< gas gets dear; the pool keeps a transaction beside its replacement
   count
 };
 inline constexpr size_t kFaults = static_cast<size_t>(Fault::count);
 inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
-    "delay",           "reordering",    "loss",           "duplication", "broken_link",
-    "half_open",       "partition",     "exchange_crash", "power_loss",  "torn_write",
-    "reordered_write", "failed_sync",   "full_disk",      "bit_rot",     "exchange_pause",
-    "agent_crash",     "machine_crash", "agent_disk",     "job_trouble", "clock_jump",
-    "clock_drift",     "chain_turn",    "chain_drop",     "chain_away",  "chain_slow",
-    "chain_clock"};
+    "delay",           "reordering",    "loss",           "duplication",  "broken_link",
+    "half_open",       "partition",     "exchange_crash", "power_loss",   "torn_write",
+    "reordered_write", "failed_sync",   "full_disk",      "bit_rot",      "exchange_pause",
+    "agent_crash",     "machine_crash", "agent_disk",     "job_trouble",  "clock_jump",
+    "clock_drift",     "chain_turn",    "chain_drop",     "chain_away",   "chain_slow",
+    "chain_clock",     "chain_lost",    "chain_late",     "chain_behind", "chain_range",
+    "chain_fees"};
 /// Those of the chain are drawn from a stream of their own: worlds without one are as they were.
 inline constexpr size_t kFirstOfChain = static_cast<size_t>(Fault::chain_turn);
 

@@ -33,9 +33,9 @@ class Storage::Handle final : public journal::Journal {
   Storage& storage_;
 };
 
-Storage::Storage(Surroundings& world, const Hash32& genesis)
+Storage::Storage(Surroundings& world, const Hash32& genesis, std::string_view name)
     : world_(world),
-      random_(world.random.fork("storage")),
+      random_(world.random.fork(name)),
       base_{.sequence = 0, .hash = genesis},
       head_(base_),
       answered_(base_) {}

@@ -1,4 +1,4 @@
-// Simulated storage of an exchange's journal: it outlives the exchange, not always all of it.
+// Simulated storage of a journal of the exchange's: it outlives the exchange, not always all of it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,7 +16,8 @@ namespace mizan::simulation {
 /// opening has to cut.
 class Storage {
  public:
-  Storage(Surroundings& world, const Hash32& genesis);
+  /// `name` tells the chances of several apart.
+  Storage(Surroundings& world, const Hash32& genesis, std::string_view name = "storage");
 
   /// The journal as a fresh start of the program finds it: `corrupted` where an answered group does
   /// not check. One at a time.
@@ -24,6 +25,9 @@ class Storage {
 
   /// Whether a crash struck amid a write: the program is dead from then on.
   bool crashed() const { return crashed_; }
+  /// The program died elsewhere: nothing is written any more.
+  void stop() { failed_ = true; }
+  bool failed() const { return failed_; }
   void set_on_crash(std::function<void()> f) { on_crash_ = std::move(f); }
   /// The program is gone: what was written and not synced is decided. With `power_lost`, its
   /// machine stopped too.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/payee.hpp"
+#include "base/result.hpp"
 #include "crypto/eip712_messages.hpp"
 #include "exchange/chain_facts.hpp"
 #include "ledger/place.hpp"
@@ -18,13 +19,14 @@ namespace chain = exchange::chain;
 /// What somebody sends to the contract.
 struct Sent {
   enum class Kind { deposit, withdraw, open, claim, stop, close, finalize, cancel } kind{};
-  Address owner;                ///< of deposit, withdraw, cancel
+  Address owner;                ///< of deposit, withdraw, cancel; of a stop that is signed
   u128 amount = 0;              ///< of those; a voucher's total of claim and close
   LeaseId lease;                ///< of the others
   eip712::Terms terms{};        ///< of open
   eip712::Bid bid{};            ///< of open
-  uint64_t good_until = 0;      ///< of open: the clearance's
-  uint64_t nonce = 0;           ///< of cancel
+  uint64_t good_until = 0;      ///< of open: the clearance's; of a stop that is signed: its own
+  uint64_t nonce = 0;           ///< of cancel, and of a stop that is signed
+  u128 min_paid = 0;            ///< of close
   std::vector<Payee> payees{};  ///< of open, though the contract hears of them when it pays
 };
 
@@ -43,8 +45,8 @@ class PlainContract {
   };
   PlainContract(const Address& fee_to, uint64_t delay) : fee_to_(fee_to), delay_(delay) {}
 
-  /// Its events in a block of `now`; none: it reverts.
-  std::vector<exchange::ChainFact> run(const Sent& sent, uint64_t now);
+  /// Its events in a block of `now`; or that it reverts, the message being the error's name.
+  Result<std::vector<exchange::ChainFact>> run(const Sent& sent, uint64_t now);
   u128 balance(const Address& owner) const {
     const auto it = balances_.find(owner);
     return it == balances_.end() ? 0 : it->second;
@@ -58,16 +60,20 @@ class PlainContract {
   }
 
  private:
-  std::vector<exchange::ChainFact> open(const Sent& sent, uint64_t now);
+  using Facts = std::vector<exchange::ChainFact>;
+  Result<Facts> open(const Sent& sent, uint64_t now);
+  Result<Facts> stop(const Sent& sent, Lease& lease, uint64_t now);
   u128 payable(const Lease& lease, uint64_t now, u128 voucher) const;
   u128 locked(const Lease& lease, uint64_t now) const;
   u128 pay(Lease& lease, u128 total);
+  u128 refund(Lease& lease, u128 amount);
 
   Address fee_to_;
   uint64_t delay_;
   std::map<Address, u128> balances_;
   std::map<LeaseId, Lease> leases_;
   std::set<std::pair<Address, uint64_t>> spent_;
+  std::set<std::pair<Address, uint64_t>> used_;  ///< nonces of signed stops
 };
 
 /// A block, and how the contract stands behind it.
@@ -90,8 +96,9 @@ PlainBlock block_after(const PlainBlock& last, const Hash32& hash, uint64_t time
       continue;
     }
     const auto facts = block.contract.run(sent, time);
-    block.facts.insert(block.facts.end(), facts.begin(), facts.end());
-    if (!facts.empty()) block.sent.push_back(sent);
+    if (!facts) continue;
+    block.facts.insert(block.facts.end(), facts->begin(), facts->end());
+    block.sent.push_back(sent);
   }
   waiting = std::move(left);
   return block;

@@ -1,0 +1,144 @@
+// The outbox over a node in this process: nonces that nobody uses any more, filled over crashes.
+#include "crypto/hash.hpp"
+#include "journal/memory_journal.hpp"
+#include "settlement/outbox.hpp"
+
+#include <boost/json.hpp>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace mizan::settlement {
+namespace {
+
+std::string word(std::string_view text) {
+  return hex0x(keccak256(text).view());
+}
+
+/// A chain of one account, of whose transactions no receipt is ever shown.
+struct QuietNode {
+  uint64_t next_nonce = 0;  ///< with those that wait
+  uint64_t mined = 0;
+  std::vector<std::string> sent{};
+
+  json::value result(std::string_view method, const json::array& params) {
+    if (method == "eth_chainId") return "0x1";
+    if (method == "eth_getBlockByNumber")
+      return json::object{{"number", params.at(0) == "0x0" ? "0x0" : "0x64"},
+                          {"hash", word("a block")},
+                          {"parentHash", word("its parent")},
+                          {"timestamp", "0x1"},
+                          {"baseFeePerGas", "0x1"}};
+    if (method == "eth_getTransactionCount") {
+      const uint64_t count = params.at(1) == "pending"  ? next_nonce
+                             : params.at(1) == "latest" ? mined
+                                                        : 0;
+      return json::value("0x" + std::to_string(count));
+    }
+    if (method == "eth_estimateGas") return "0x5208";
+    if (method == "eth_maxPriorityFeePerGas") return "0x1";
+    if (method == "eth_sendRawTransaction") {
+      sent.emplace_back(params.at(0).get_string());
+      const auto raw = parse_hex(sent.back());
+      return json::value(hex0x(keccak256(*raw).view()));
+    }
+    return nullptr;  // no receipt, and none of the transactions is known
+  }
+  Node node() {
+    const auto post = [this](const std::string& body) -> Result<std::string> {
+      const json::value request = boost::json::parse(body);
+      return boost::json::serialize(
+          json::object{{"jsonrpc", "2.0"},
+                       {"id", request.at("id")},
+                       {"result", result(std::string_view(request.at("method").get_string()),
+                                         request.at("params").get_array())}});
+    };
+    return {JsonRpc("the node", post, {.attempts = 1}), 1};
+  }
+};
+
+/// Fails from the append `good` on.
+class FailingJournal final : public journal::Journal {
+ public:
+  FailingJournal(journal::Journal& real, size_t good) : real_(real), good_(good) {}
+  Result<journal::GroupInfo> append_group(std::span<const ByteView> records) override {
+    if (good_ == 0) return fail(ErrorCode::io_error, "the program is dead");
+    --good_;
+    return real_.append_group(records);
+  }
+  journal::Head head() const override { return real_.head(); }
+  journal::Head base() const override { return real_.base(); }
+  Result<void> read(uint64_t from, const Visitor& visit) override {
+    return real_.read(from, visit);
+  }
+  Result<void> save_snapshot(uint64_t sequence, ByteView state) override {
+    return real_.save_snapshot(sequence, state);
+  }
+  Result<std::optional<journal::Snapshot>> latest_snapshot() override {
+    return real_.latest_snapshot();
+  }
+  Result<void> prune(uint64_t below) override { return real_.prune(below); }
+
+ private:
+  journal::Journal& real_;
+  size_t good_;
+};
+
+class Fillers : public testing::Test {
+ protected:
+  /// `rounds` of an outbox that dies at an append.
+  void live(size_t appends, int rounds = 3) {
+    Node asks = node.node();
+    FailingJournal journal(*disk, appends);
+    auto outbox = Outbox::open(journal, asks, key);
+    if (!outbox) return;
+    (void)outbox->submit("call", {Address{{1}}, 0, {1, 2, 3}});
+    for (int i = 0; i < rounds; ++i) problem = outbox->step();
+    entries.clear();
+    for (const Entry* entry : outbox->entries()) entries.push_back(*entry);
+  }
+  std::vector<uint64_t> nonces() const {
+    std::vector<uint64_t> out;
+    for (const Entry& entry : entries) out.push_back(entry.nonce);
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  const SecretKey key = *SecretKey::from_bytes(Bytes(32, 0x46));
+  const std::unique_ptr<journal::Journal> disk = journal::make_memory_journal(keccak256("outbox"));
+  QuietNode node{3};
+  Result<void> problem;
+  std::vector<Entry> entries;
+};
+
+class FillersKilled : public Fillers, public testing::WithParamInterface<size_t> {};
+
+TEST_P(FillersKilled, AreSentOnceEach) {
+  live(100);
+  EXPECT_EQ(nonces(), (std::vector<uint64_t>{3}));
+  node.next_nonce = 0;  // a turn took what had the nonces below
+  live(GetParam());
+  for (int round = 0; round < 5; ++round) {
+    live(100, 1);
+    const auto all = nonces();
+    while (std::find(all.begin(), all.end(), node.mined) != all.end()) ++node.mined;
+    node.next_nonce = node.mined;
+  }
+  EXPECT_TRUE(problem) << problem.error().message;
+  EXPECT_EQ(nonces(), (std::vector<uint64_t>{0, 1, 2, 3}));
+  for (const Entry& entry : entries) EXPECT_EQ(entry.state, SendState::sent) << entry.id;
+}
+INSTANTIATE_TEST_SUITE_P(AtEachAppend, FillersKilled, testing::Range<size_t>(0, 7));
+
+TEST_F(Fillers, ThatNobodyNeedsAnyMoreAreForgotten) {
+  live(100);
+  node.next_nonce = 0;
+  live(1);  // dead between a filler's call and its nonce
+  node.next_nonce = 3;
+  live(100);
+  EXPECT_TRUE(problem) << problem.error().message;
+  EXPECT_EQ(nonces(), (std::vector<uint64_t>{3}));
+}
+
+}  // namespace
+}  // namespace mizan::settlement
