@@ -13,8 +13,8 @@
 namespace mizan::provider {
 
 /// How much must be survived: the agent's death, or the machine's too (a synced write). Jobs die
-/// with the machine, so what speaks of running ones need not outlive it, once it is on the disk
-/// that they were started.
+/// with the machine, so what speaks of running ones need not outlive it, but that they
+/// were started, and why they were stopped.
 enum class Durability { process, machine };
 
 /// Names are 1 to 100 of a-z 0-9 . _ -, not starting with a dot. One thread.

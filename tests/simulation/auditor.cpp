@@ -10,6 +10,12 @@ void Auditor::take_faults() {
 }
 
 void Auditor::take(const Sequenced& command) {
+  if (PolicyBooks::is_policy(command.command)) {
+    std::map<Address, uint64_t> units;
+    for (const LeaseId& id : books_.live)
+      if (const Lease* lease = core_.find_lease(id)) units[lease->terms.buyer] += lease->units();
+    policy_.count(std::move(units));
+  }
   const Outcome outcome = core_.apply(command);
   if (outcome.answer && !outcome.answer->repeated) {
     if (const auto* grant = std::get_if<Grant>(&command.command))
@@ -22,6 +28,8 @@ void Auditor::take(const Sequenced& command) {
                   "the core answered `internal`: " + outcome.answer.error().message);
   books_.follow(core_, outcome.events);
   take_times(command, outcome);
+  take_policy(command, outcome);
+  take_metering(command, outcome);
   for (const Event& event : outcome.events) {
     const LeaseId* over = nullptr;
     if (const auto* closed = std::get_if<LeaseClosed>(&event)) over = &closed->lease;
@@ -68,6 +76,67 @@ void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
     for (auto& [lease, heard] : heard_ms_) hear(lease, heard);
 }
 
+/// Of what policy or a listing ends, whether it had a reason to; and nobody who is on a list that
+/// blocks keeps a lease that runs.
+void Auditor::take_policy(const Sequenced& command, const Outcome& outcome) {
+  if (outcome.answer) policy_.take(command.command, command.time, world_.scheduler.now_ms());
+  for (const Event& event : outcome.events)
+    if (const auto* frozen = std::get_if<AccountFrozen>(&event)) policy_.take(*frozen);
+  for (const Event& event : outcome.events) {
+    const LeaseId* id = nullptr;
+    std::string reason;
+    if (const auto* undone = std::get_if<LeaseUndone>(&event)) {
+      id = &undone->lease;
+      reason = undone->reason;
+    } else if (const auto* changed = std::get_if<LeaseChanged>(&event)) {
+      id = &changed->lease;
+    }
+    const Lease* lease = id == nullptr ? nullptr : core_.find_lease(*id);
+    if (lease == nullptr) continue;
+    if (reason.empty() && lease->stop_reason == "listed") reason = lease->stop_reason;
+    if (reason != "listed" && reason != "policy_changed" && reason != "policy_blocked") continue;
+    const auto [place, first] = against_.try_emplace(*id);
+    if (first)
+      place->second = outcome.answer
+                          ? policy_.against(*lease, reason, command.command, command.time)
+                          : "a command that was refused ended it";
+  }
+  if (!outcome.answer || !std::holds_alternative<ListParty>(command.command)) return;
+  for (const LeaseId& id : books_.live) {
+    const Lease* lease = core_.find_lease(id);
+    if (lease == nullptr || lease->closing || lease->stopped_at.ms != 0 || !lease->accepted())
+      continue;
+    for (const Address& party : {lease->terms.buyer, lease->terms.provider})
+      world_.expect(!policy_.is_blocked(party),
+                    "lease " + hex(id.view()).substr(0, 8) + " of a party that is blocked goes on");
+  }
+}
+
+/// As docs/LEASE.md, "What is billed", has it.
+void Auditor::take_metering(const Sequenced& command, const Outcome& outcome) {
+  for (const Event& event : outcome.events) {
+    if (const auto* funded = std::get_if<Funded>(&event))
+      metered_[funded->lease].opened = metered_[funded->lease].heard = command.time;
+    if (const auto* stop = std::get_if<StopRequested>(&event))
+      metered_[stop->lease].stopped = command.time;
+  }
+  const auto* beat = std::get_if<Heartbeat>(&command.command);
+  if (beat == nullptr || !outcome.answer) return;
+  const uint64_t readiness_ms = uint64_t{core_.config()->readiness_s} * 1'000;
+  for (const eip712::LeaseStatus& status : beat->heartbeat.leases) {
+    const auto found = metered_.find(status.lease);
+    if (found == metered_.end() || closing_ms_.contains(status.lease)) continue;
+    Metered& at = found->second;
+    const uint64_t grace_ms = core_.find_lease(status.lease)->terms.grace * 1'000;
+    const uint64_t all = std::min(status.staged_ms, readiness_ms) + status.ran_ms;
+    const uint64_t told = std::max(at.told_ms, all - std::min(all, at.forfeited_ms));
+    const uint64_t beyond = told - std::min(told, at.told_ms + grace_ms);
+    at.forfeited_ms += beyond;
+    at.told_ms = told - beyond;
+    at.heard = command.time;
+  }
+}
+
 /// What a heartbeat said of a lease, and what its bill is since.
 void Auditor::tell(const eip712::LeaseStatus& status) const {
   const Lease* lease = core_.find_lease(status.lease);
@@ -84,6 +153,8 @@ void Auditor::tell(const eip712::LeaseStatus& status) const {
 void Auditor::forget(const LeaseId& lease) {
   for (auto* times : {&matched_ms_, &funded_ms_, &heard_ms_, &stopped_ms_, &closing_ms_})
     times->erase(lease);
+  against_.erase(lease);
+  metered_.erase(lease);
 }
 
 void Auditor::follow(journal::Journal& journal) {

@@ -4,6 +4,7 @@
 
 #include "journal/journal.hpp"
 #include "property/core_model.hpp"
+#include "simulation/policy_books.hpp"
 #include "simulation/surroundings.hpp"
 
 #include <map>
@@ -28,6 +29,7 @@ class Auditor {
 
   const exchange::Exchange& core() const { return core_; }
   const test::CoreModel& books() const { return books_; }
+  const PolicyBooks& policy() const { return policy_; }
   uint64_t leases() const { return books_.matches + books_.held_deals; }
   uint64_t commands() const { return core_.last_sequence(); }
   /// How each lease that is over ended: reason by count.
@@ -45,6 +47,23 @@ class Auditor {
   uint64_t stopped_ms(const LeaseId& lease) const { return at(stopped_ms_, lease); }
   /// When its bill was fixed.
   uint64_t closing_ms(const LeaseId& lease) const { return at(closing_ms_, lease); }
+  /// What speaks against it that policy ended the deal, or a listing its lease; empty: nothing.
+  std::string against_its_end(const LeaseId& lease) const {
+    const auto found = against_.find(lease);
+    return found == against_.end() ? "policy never spoke of it" : found->second;
+  }
+  /// A lease's metering, a second time: by the exchange's time at each record.
+  struct Metered {
+    UnixMs opened;
+    UnixMs heard;               ///< the last heartbeat that names it
+    UnixMs stopped;             ///< 0: never
+    uint64_t told_ms = 0;       ///< without what was forfeited
+    uint64_t forfeited_ms = 0;  ///< what one heartbeat claimed beyond the grace
+  };
+  Metered metered(const LeaseId& lease) const {
+    const auto found = metered_.find(lease);
+    return found == metered_.end() ? Metered{} : found->second;
+  }
 
  private:
   static uint64_t at(const std::map<LeaseId, uint64_t>& times, const LeaseId& lease) {
@@ -54,12 +73,15 @@ class Auditor {
   void take(const exchange::Sequenced& command);
   void take_faults();
   void take_times(const exchange::Sequenced& command, const exchange::Outcome& outcome);
+  void take_policy(const exchange::Sequenced& command, const exchange::Outcome& outcome);
+  void take_metering(const exchange::Sequenced& command, const exchange::Outcome& outcome);
   void tell(const eip712::LeaseStatus& status) const;
   void forget(const LeaseId& lease);
 
   Surroundings& world_;
   exchange::Exchange core_;
   test::CoreModel books_;
+  PolicyBooks policy_;
   size_t told_faults_ = 0;
   std::map<uint64_t, Hash32> heads_;  ///< of the last groups, by their last sequence
   std::map<std::string, uint64_t> endings_;
@@ -68,6 +90,8 @@ class Auditor {
   std::map<LeaseId, uint64_t> heard_ms_;
   std::map<LeaseId, uint64_t> stopped_ms_;
   std::map<LeaseId, uint64_t> closing_ms_;
+  std::map<LeaseId, std::string> against_;
+  std::map<LeaseId, Metered> metered_;
 };
 
 }  // namespace mizan::simulation

@@ -110,7 +110,15 @@ void Authority::list(const Subject* subject) {
     subject = &listed.begin()->first;
   }
   if (subject == nullptr) {
-    listing.account = parties_[random_.below(parties_.size())];
+    const Address& party = parties_[random_.below(parties_.size())];
+    const exchange::PartyFacts* facts = auditor_.core().facts_of(party);
+    const uint64_t kind = party == witness_ || facts == nullptr ? 0 : random_.below(4);
+    if (kind == 2)
+      listing.person = facts->person;
+    else if (kind == 3)
+      listing.group = facts->group;
+    else
+      listing.account = party;
   } else {
     if (subject->kind == SubjectKind::account)
       std::copy(subject->id.bytes.begin() + 12, subject->id.bytes.end(),
@@ -118,10 +126,6 @@ void Authority::list(const Subject* subject) {
     if (subject->kind == SubjectKind::person) listing.person = subject->id;
     if (subject->kind == SubjectKind::group) listing.group = subject->id;
     listing.list = listed.at(*subject).begin()->first;
-  }
-  if (listing.listed) {
-    ++world_.wishes.listings;
-    world_.wishes.last_listing_ms = world_.scheduler.now_ms();
   }
   command.signature = sign(listing);
   exchange_.submit(std::move(command), nullptr);

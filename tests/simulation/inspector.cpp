@@ -81,14 +81,16 @@ void Inspector::look_at_ending(const Case& at) {
   if (why == "buyer_cancelled")
     return expect(at, wishes.cancels.contains({at.lease.terms.buyer, at.lease.bid.nonce}),
                   "nobody asked for it");
-  if (why == "listed") return expect(at, wishes.listings > 0, "nobody was put on a list");
   if (why == "policy_rejected")
     return expect(at, !at.lease.decisions.empty() && !at.lease.decisions.back().approve,
                   "no officer decided so");
   if (why == "policy_undecided")
     return expect(at, at.lease.decisions.empty() && at.lease.held_at.ms != 0, "it was decided");
-  if (is_one_of(why, {"policy_blocked", "policy_changed"}))
-    return expect(at, !at.lease.funded(), "policy ended a funded lease");
+  if (is_one_of(why, {"listed", "policy_blocked", "policy_changed"})) {
+    const std::string against = auditor_.against_its_end(at.lease.id);
+    expect(at, against.empty(), against);
+    return expect(at, why == "listed" || !at.lease.funded(), "policy ended a funded lease");
+  }
   // What the chain did, or a party at the contract: the chain's own books say whether it is paid.
   if (!exchange_.domain().is_credits() &&
       is_one_of(why, {"not_opened", "chain_turned", "closed_on_chain"}))
@@ -141,8 +143,11 @@ void Inspector::look_at_excuse(const Case& at) {
     expect(at, machine.was_in_trouble(at.lease.id), "nothing was wrong with its job");
   } else if (why == "outputs_failed") {
     // For an account that is frozen nothing is relayed.
-    expect(at, machine.was_in_trouble(at.lease.id) || world_.wishes.last_listing_ms >= at.matched,
-           "nothing was wrong with its job, nor was anybody listed");
+    const uint64_t ended = at.past == nullptr ? at.matched : at.past->exited_at_ms;
+    expect(at,
+           machine.was_in_trouble(at.lease.id) ||
+               auditor_.policy().was_listed(at.lease.terms.provider, ended, at.now),
+           "nothing was wrong with its job, nor was its provider listed");
   } else if (why == "io_error") {
     expect(at, machine.was_in_trouble(at.lease.id) || at.agent.lost_a_write_of(at.lease.id),
            "nothing was wrong with its job");
@@ -168,11 +173,18 @@ void Inspector::look_at_own_end(const Case& at) {
   const std::string& why = at.lease.reason;
   const uint64_t paid_until = at.matched + at.lease.terms.seconds * 1'000;
   if (why == "time_up") {
-    const uint64_t end = at.past == nullptr            ? at.now
+    const uint64_t end = at.past == nullptr            ? at.closing
                          : at.past->stopped_at_ms != 0 ? at.past->stopped_at_ms
                                                        : at.past->exited_at_ms;
-    return expect(at, end + kClocksMs >= paid_until,
-                  "stopped " + std::to_string(paid_until - end) + " ms before its time was up");
+    expect(at, end + kClocksMs >= paid_until,
+           "stopped " + std::to_string(paid_until - end) + " ms before its time was up");
+    // A job that never started was kept from it for all that time.
+    if (at.past == nullptr && exchange_.domain().is_credits())
+      expect(at,
+             at.agent.machine().was_in_trouble(at.lease.id) ||
+                 away_ms(at, at.matched, paid_until) + kStartMs >= paid_until - at.matched,
+             "its job was never started though its provider was there");
+    return;
   }
   expect(at, at.past != nullptr && at.past->exited_at_ms != 0, "its job never ran to an end");
   if (at.past == nullptr) return;
@@ -227,12 +239,20 @@ void Inspector::look_at_bill(const Case& at) {
   // stretch beyond the grace in which it heard nothing.
   if (lease.state != LeaseState::settled || past.exited_at_ms == 0 || lease.reason == "agent_late")
     return;
-  const uint64_t grace = lease.terms.grace * 1'000;
-  if (away_ms(at, at.funded, at.closing) + kBeatMs >= grace) return;
-  uint64_t end = std::min(lease.heard_at.ms, (lease.terms.start + lease.terms.seconds) * 1'000);
-  if (lease.stopped_at.ms != 0) end = std::min(end, lease.stopped_at.ms);
-  const uint64_t open = end - std::min(end, lease.opened_at.ms);
-  const uint64_t due = std::min(ran, open);
+  const Auditor::Metered metered = auditor_.metered(lease.id);
+  expect(at,
+         metered.forfeited_ms == 0 ||
+             away_ms(at, at.funded, at.closing) + kBeatMs >= lease.terms.grace * 1'000,
+         "forfeited " + std::to_string(metered.forfeited_ms) + " ms though it was never away");
+  // On a chain it opens, and is stopped, by the blocks' time.
+  const bool on_chain = !exchange_.domain().is_credits();
+  const UnixMs opened = on_chain ? lease.opened_at : metered.opened;
+  const UnixMs stopped = on_chain ? lease.stopped_at : metered.stopped;
+  uint64_t end = std::min(metered.heard.ms, (lease.terms.start + lease.terms.seconds) * 1'000);
+  if (stopped.ms != 0) end = std::min(end, stopped.ms);
+  const uint64_t open = end - std::min(end, opened.ms);
+  const uint64_t told = ran - std::min(ran, metered.forfeited_ms);
+  const uint64_t due = std::min(told, open);
   expect(at, billed_ms / 1'000 >= (due - std::min(due, kClocksMs)) / 1'000,
          billed + std::to_string(due) + " ms");
 }

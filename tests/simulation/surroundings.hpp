@@ -22,8 +22,6 @@ inline constexpr uint64_t kEpochMs = 1'800'000'000'000;
 struct Wishes {
   std::set<LeaseId> stops;
   std::set<std::pair<Address, uint64_t>> cancels;  ///< bids, by their nonces
-  uint64_t listings = 0;
-  uint64_t last_listing_ms = 0;
 };
 
 struct Surroundings {

@@ -311,6 +311,21 @@ TEST(Agent, NeverRunsAJobTwiceThoughAnOldRecordOfItComesBack) {
   EXPECT_EQ(world.leases.at(id).status.reason, "job_lost");
 }
 
+TEST(Agent, RemembersWhyItStoppedAJobThoughAnOldRecordOfItComesBack) {
+  Running r;
+  r.world.stop(r.id);
+  ASSERT_TRUE(
+      r.world.run_until([&] { return r.world.jobs.at(r.id).phase == JobPhase::exited; }, 20'000));
+  r.world.kill_agent();
+  const std::string name = "lease-" + hex(r.id.view());
+  ASSERT_TRUE(r.world.synced.contains(name));
+  r.world.files[name] = r.world.synced[name];
+  r.world.config.boot_id = "boot-2";
+  r.world.boot();
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 40'000));
+  EXPECT_EQ(r.lease().status.reason, "buyer_stopped");
+}
+
 TEST(Agent, RemovesAJobWithoutALease) {
   World world;
   world.jobs[sha256("nobody's")].phase = JobPhase::running;
