@@ -17,6 +17,7 @@ constexpr uint64_t kAcceptMs = 10'000;
 constexpr uint64_t kClearanceMs = 60'000;
 constexpr uint64_t kReadinessMs = 60'000;
 constexpr uint64_t kLongAgoMs = 600'000;
+constexpr uint64_t kBlocksAheadS = 40;  ///< of the world's time, at most
 /// What a machine that nothing troubles takes at most to start a job, and to hand it in.
 constexpr uint64_t kStartMs = 5'000;
 constexpr uint64_t kHandInMs = 5'000;
@@ -92,10 +93,27 @@ void Inspector::look_at_ending(const Case& at) {
     return expect(at, why == "listed" || !at.lease.funded(), "policy ended a funded lease");
   }
   // What the chain did, or a party at the contract: the chain's own books say whether it is paid.
-  if (!exchange_.domain().is_credits() &&
-      is_one_of(why, {"not_opened", "chain_turned", "closed_on_chain"}))
-    return;
+  if (!exchange_.domain().is_credits()) {
+    if (is_one_of(why, {"not_opened", "chain_turned", "closed_on_chain"})) return;
+    if (!at.lease.funded() && at.lease.accepted() && look_at_refusal(at)) return;
+  }
   look_at_excuse(at);
+}
+
+/// The contract would not have opened it. False if that is not why it ended.
+bool Inspector::look_at_refusal(const Case& at) {
+  const std::string& why = at.lease.reason;
+  const eip712::Terms& terms = at.lease.terms;
+  const eip712::Bid& bid = at.lease.bid;
+  if (why == "insufficient_balance") return true;
+  const uint64_t until = why == "clearance_expired" ? at.lease.clearance_until
+                         : why == "bid_expired"     ? std::min(bid.valid_until, bid.latest_start)
+                         : why == "too_late"        ? terms.start + terms.seconds
+                                                    : 0;
+  if (until == 0) return false;
+  expect(at, (kEpochMs + at.now) / 1000 + kBlocksAheadS >= until,
+         "refused by the contract, and it could have been opened still");
+  return true;
 }
 
 /// Whether the exchange had sold units that its machine still needs: of a lease that opens under an
