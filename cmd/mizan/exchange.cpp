@@ -75,8 +75,13 @@ Result<service::ExchangeConfig> read_config(const Context& context, const Option
   if (!options.status_lists.empty()) config.service.status_lists = options.status_lists;
   if (!options.chain.empty()) {
     MIZAN_TRY(chain, load_chain(options.chain));
-    config.service.chain = service::ChainConfig{chain.node, chain.chain_id, chain.contract,
-                                                chain.depth, chain.from_block};
+    if (!config.service.chain) config.service.chain.emplace();
+    service::ChainConfig& own = *config.service.chain;
+    own.node = chain.node;
+    own.chain_id = chain.chain_id;
+    own.contract = chain.contract;
+    own.depth = chain.depth;
+    own.from_block = chain.from_block;
   }
   if (config.service.state.empty() || config.service.operator_.is_zero())
     return fail(ErrorCode::invalid_argument,

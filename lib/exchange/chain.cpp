@@ -57,6 +57,13 @@ struct Hearer {
 }  // namespace
 
 Result<void> Exchange::Core::check_opens() const {
+  if (state.gas_low)
+    return fail(ErrorCode::unavailable,
+                "no lease opens: the exchange's gas account is too low to open leases; try later");
+  return check_clears();
+}
+
+Result<void> Exchange::Core::check_clears() const {
   const ledger::Mirror* mirror = state.ledger.mirror();
   if (mirror == nullptr) return {};
   if (state.chain_alarm)
@@ -70,6 +77,19 @@ Result<void> Exchange::Core::check_opens() const {
     return fail(ErrorCode::unavailable,
                 "no lease opens: the contract's clearance key is another one than the exchange's");
   return {};
+}
+
+bool Exchange::Core::is_below_least(Rate rate, uint64_t units, uint64_t seconds) const {
+  if (!state.config->chain || state.config->chain->least_escrow == 0) return false;
+  const auto escrow = cost(rate, units, seconds);  // more than there are numbers is enough
+  return escrow && escrow->nano < state.config->chain->least_escrow;
+}
+
+market::Reason Exchange::Core::least_reason(uint64_t removed) const {
+  return {"least_escrow", removed, removed,
+          "the exchange makes no lease with an escrow below " +
+              format_usd(Money{state.config->chain->least_escrow}) +
+              ": bid for more units or seconds"};
 }
 
 /// What the contract knows of the lease; nothing if it has not opened, or on credits.
@@ -141,6 +161,15 @@ Result<Answer> Exchange::Core::run(const NotOpened& command) {
     return fail(ErrorCode::conflict, "the lease does not wait for its opening");
   end_unopened(*lease, command.reason.empty() ? "not_opened" : command.reason);
   return answer;
+}
+
+Result<Answer> Exchange::Core::run(const ChainGas& command) {
+  if (state.ledger.mirror() == nullptr)
+    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it needs no gas");
+  const bool opened = check_opens().has_value();
+  state.gas_low = command.low;
+  if (!opened && check_opens()) woken_bids_ = true;
+  return Answer{};
 }
 
 /// What the chain has moved, in the leases; and whose money came may pay for what waits.
@@ -233,7 +262,7 @@ void Exchange::Core::take_amounts(Lease& lease, const ledger::ChainLease& there)
 
 bool Exchange::Core::may_open_again(const Lease& lease) const {
   const uint64_t then = state.ledger.mirror()->last().time;
-  return check_opens() && lease.attempt < kMostAttempts && then <= lease.bid.valid_until &&
+  return check_clears() && lease.attempt < kMostAttempts && then <= lease.bid.valid_until &&
          then <= lease.bid.latest_start && then < lease.terms.start + lease.terms.seconds &&
          !is_frozen(lease.terms.buyer) && !is_frozen(lease.terms.provider) &&
          std::none_of(lease.payees.begin(), lease.payees.end(),
@@ -312,6 +341,9 @@ const ledger::Mirror* Exchange::chain() const {
 }
 std::optional<LeaseId> Exchange::chain_alarm() const {
   return core_->state.chain_alarm;
+}
+bool Exchange::gas_is_low() const {
+  return core_->state.gas_low;
 }
 Result<void> Exchange::opens() const {
   return core_->check_opens();

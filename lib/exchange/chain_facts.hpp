@@ -104,7 +104,9 @@ struct ChainSettlement {
   uint64_t close_delay_s = 0;
   uint64_t depth = 0;   ///< blocks on top of an event's before it is told of
   ledger::Place first;  ///< the block before the contract's own
-  MIZAN_FIELDS(chain_id, contract, token, decimals, close_delay_s, depth, first)
+  /// nano-USD; no lease with less is made, since the exchange pays the gas of each.
+  u128 least_escrow = 0;
+  MIZAN_FIELDS(chain_id, contract, token, decimals, close_delay_s, depth, first, least_escrow)
 };
 
 // Commands, none of them signed: the word of the service that follows the chain.
@@ -127,6 +129,12 @@ struct NotOpened {
   Hash32 lease;
   std::string reason;  ///< at most 64 of a-z 0-9 _
   MIZAN_FIELDS(lease, reason)
+};
+/// The account that pays for transactions has too little for new leases, or enough again, as the
+/// operator measures it. Those that are matched go on.
+struct ChainGas {
+  bool low = false;
+  MIZAN_FIELDS(low)
 };
 
 }  // namespace mizan::exchange

@@ -77,6 +77,13 @@ const Judgement& Exchange::Core::judge_deal(const Deal& deal) {
   return memo_.put(key, judge(*rules, case_of(deal)));
 }
 
+bool Exchange::Core::is_too_small(const BidRecord& record, const market::Fill& fill) {
+  const uint64_t units = uint64_t{record.bid.nodes} * record.bid.units_per_node;
+  if (!is_below_least(fill.rate, units, fill.seconds)) return false;
+  ++refused_.small;
+  return true;
+}
+
 std::optional<Choice> Exchange::Core::consider(const OrderId& bid, const BidRecord& record,
                                                const market::Fill& fill, bool may_hold) {
   const uint64_t units = uint64_t{record.bid.nodes} * record.bid.units_per_node;
@@ -117,6 +124,7 @@ void Exchange::Core::tell_refusals(bool with_reasons) {
                      said.outcome, said.sentence, said.missing});
   }
   if (!with_reasons) return;
+  if (refused.small != 0) reasons_.push_back(least_reason(refused.small));
   for (auto& [rule, reason] : by_rule) reasons_.push_back(std::move(reason));
   const uint64_t all = refused.blocked + refused.held;
   if (all > refused.first.size())

@@ -92,9 +92,10 @@ struct State {
   std::map<std::pair<Address, uint64_t>, uint64_t> policy_nonces;  ///< of signers -> deadline
   IdMap<Subject, UnitSeconds> worked;                              ///< by leases that are over
   std::optional<LeaseId> chain_alarm;  ///< the first that opened and was never cleared
+  bool gas_low = false;                ///< ChainGas said so
   MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
                leases, grants, answers, policy, facts, listings, prohibited, licences,
-               policy_nonces, worked, chain_alarm)
+               policy_nonces, worked, chain_alarm, gas_low)
 };
 
 /// What the leases of a subject use that are not over.
@@ -155,7 +156,12 @@ class Exchange::Core {
   static UnixMs held_until(const Lease& lease);
 
   // chain.cpp
+  /// Whether the contract opens what the exchange clears; and whether there is gas for new leases.
+  Result<void> check_clears() const;
   Result<void> check_opens() const;
+  /// Whether a lease's escrow is below the least of Genesis.
+  bool is_below_least(Rate rate, uint64_t units, uint64_t seconds) const;
+  market::Reason least_reason(uint64_t removed) const;
   /// The buyer's request is here and the contract has not heard it.
   bool wants_stop(const Lease& lease) const;
 
@@ -209,6 +215,8 @@ class Exchange::Core {
   size_t open_orders(const Address& account) const;
   Result<void> check_open_orders(const Address& account) const;
   Result<void> check_not_frozen(const Address& account) const;
+  Result<void> check_least_escrow(const eip712::Ask& ask) const;
+  Result<void> check_least_escrow(const eip712::Bid& bid) const;
   static UnixMs bid_deadline(const eip712::Bid& bid);
   static UnixMs ask_deadline(const eip712::Ask& ask);
 
@@ -236,6 +244,8 @@ class Exchange::Core {
   // consider.cpp: candidates before policy
   const KnownParty& known_party(const Address& account);
   const Judgement& judge_deal(const Deal& deal);
+  /// Whether its escrow would be below the least; noted.
+  bool is_too_small(const BidRecord& record, const market::Fill& fill);
   /// Whether the pair may become a lease (held: only `may_hold`); what policy keeps apart is noted.
   std::optional<Choice> consider(const OrderId& bid, const BidRecord& record,
                                  const market::Fill& fill, bool may_hold);
@@ -309,6 +319,7 @@ class Exchange::Core {
   Answered run(const ChainSeen& command);
   Answered run(const ChainTakenBack& command);
   Answered run(const NotOpened& command);
+  Answered run(const ChainGas& command);
   const ledger::ChainLease* on_chain(const LeaseId& id) const;
   bool locked_on_chain(const LeaseId& id) const;
   bool wants_opening(const Lease& lease) const;
@@ -360,6 +371,7 @@ class Exchange::Core {
   struct Refused {
     uint64_t blocked = 0;
     uint64_t held = 0;
+    uint64_t small = 0;  // below the least escrow
     bool too_many_held = false;
     std::vector<Refusal> first;
   };

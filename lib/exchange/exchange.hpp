@@ -90,6 +90,7 @@ class Exchange {
   const ledger::Mirror* chain() const;
   /// The first lease that opened on the contract and that this exchange never cleared.
   std::optional<LeaseId> chain_alarm() const;
+  bool gas_is_low() const;
   /// An error (unavailable) that says why no lease can open now.
   Result<void> opens() const;
   std::vector<const Lease*> opening() const;   ///< those that wait for the chain's Opened

@@ -70,7 +70,7 @@ Result<Answer> Exchange::Core::run(const Accept& command) {
   if (lease->state == LeaseState::held)
     return fail(ErrorCode::policy_held, "the deal waits for an officer's decision");
   if (seconds_now() == 0) return fail(ErrorCode::invalid_argument, "a lease cannot open at time 0");
-  MIZAN_CHECK(check_opens());
+  MIZAN_CHECK(check_clears());
   lease->terms_signature = command.signature;
   lease->accepted_at = state.now;
   lease->clearance_until = seconds_now() + kClearanceSeconds;

@@ -14,6 +14,7 @@ Result<std::optional<LeaseId>> Exchange::Core::match(const OrderId& id, const Bi
   uint32_t judged = 0;
   book.scan(demand(record, spec), seconds_now(),
             [&](market::AskRef, const market::Fill& candidate) {
+              if (is_too_small(record, candidate)) return false;
               const auto found = consider(id, record, candidate, !record.immediate_or_cancel);
               if (found && (!choice || !found->held)) choice = found;
               return (choice && !choice->held) || ++judged >= kMostJudged;
@@ -146,8 +147,9 @@ void Exchange::Core::offer_to_queue(const OrderId& ask_id) {
     after = queue.scan(ask->second.ask.chip, rate, after,
                        [&](const OrderId& id, const market::Demand& demand) {
                          const auto found = book.fit(ask->second.ref, demand, seconds_now());
-                         if (!found) return false;
-                         choice = consider(id, state.bids.find(id)->second, *found, true);
+                         const BidRecord& record = state.bids.find(id)->second;
+                         if (!found || is_too_small(record, *found)) return false;
+                         choice = consider(id, record, *found, true);
                          if (choice) bid = id;
                          return choice.has_value();
                        });

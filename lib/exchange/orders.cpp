@@ -118,6 +118,7 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
   const OrderId id = eip712::digest(*domain_, ask);
   if (state.asks.contains(id)) return Answer{id, {}, false, true};
   MIZAN_CHECK(check_ask(ask, limits, seconds_now()));
+  MIZAN_CHECK(check_least_escrow(ask));
   MIZAN_CHECK(check_not_frozen(ask.provider));
   if (command.attributes.size() > limits.attributes_bytes)
     return bad_field("attributes",
@@ -181,6 +182,28 @@ Result<Answer> Exchange::Core::run(const CancelAsk& command) {
   return Answer{id, {}, false, false};
 }
 
+Result<void> Exchange::Core::check_least_escrow(const eip712::Ask& ask) const {
+  const uint64_t units = uint64_t{ask.nodes} * ask.units_per_node;
+  if (!is_below_least(Rate{ask.rate}, units, ask.max_seconds)) return {};
+  return bad_field(
+      "ask.rate",
+      "is too low: for all units and maxSeconds it makes less than the least escrow of "
+      "a lease here, " +
+          format_usd(Money{state.config->chain->least_escrow}));
+}
+
+Result<void> Exchange::Core::check_least_escrow(const eip712::Bid& bid) const {
+  if (!state.config->chain) return {};
+  const u128 least = state.config->chain->least_escrow;
+  const std::string words =
+      "is too low: the least escrow of a lease here is " + format_usd(Money{least});
+  if (bid.max_total < least) return bad_field("bid.maxTotal", words);
+  const uint64_t units = uint64_t{bid.nodes} * bid.units_per_node;
+  if (is_below_least(Rate{bid.max_rate}, units, bid.max_seconds))
+    return bad_field("bid.maxRate", words + ", and so much it is not for maxSeconds of all units");
+  return {};
+}
+
 Result<void> Exchange::Core::check_bid(const eip712::Bid& bid) const {
   const Genesis& config = *state.config;
   const uint64_t now = seconds_now();
@@ -205,6 +228,7 @@ Result<void> Exchange::Core::check_bid(const eip712::Bid& bid) const {
                      "is below the exchange's fee of " + std::to_string(config.fee_bps));
   if (bid.nonce > std::numeric_limits<uint64_t>::max() - (bid.nodes - 1))
     return bad_field("bid.nonce", "leaves no room for a nonce for each node");
+  MIZAN_CHECK(check_least_escrow(bid));
   MIZAN_CHECK(check_not_frozen(bid.buyer));
   const ledger::Account& buyer = state.ledger.account(bid.buyer);
   if (!state.ledger.knows(bid.buyer))
@@ -264,7 +288,10 @@ Error Exchange::Core::no_match_error(const BidRecord& record, const Spec& spec) 
   reasons_ = book.explain(demand(record, spec), seconds_now());
   const uint64_t held_back = refused_.held;
   const uint64_t blocked = refused_.blocked;
+  const uint64_t small = refused_.small;
   tell_refusals(true);
+  if (small != 0 && held_back + blocked == 0)
+    return {ErrorCode::no_match, "no offer fits: " + least_reason(small).nearest};
   if (held_back + blocked == 0)
     return {ErrorCode::no_match,
             book.size() == 0 ? "there are no offers now" : "no offer fits: see the reasons"};

@@ -263,8 +263,13 @@ Result<std::vector<PlanLine>> Exchange::plan(const PlanRequest& request, size_t 
   std::vector<PlanLine> out;
   std::map<std::string, market::Reason> blocked;  // by the rule that spoke
   uint32_t judged = 0;
+  uint64_t small = 0;
   core_->book.scan(demand, now().seconds(), [&](market::AskRef, const market::Fill& fill) {
     if (out.size() >= limit || judged >= kMostJudged) return true;
+    if (core_->is_below_least(fill.rate, units, fill.seconds)) {
+      ++small;
+      return false;
+    }
     const AskRecord& ask = core_->state.asks.find(fill.ask)->second;
     PlanLine line{core_->offer(fill.ask, ask), fill.seconds, {}, policy::Disposition::pass, {}};
     if (request.buyer) {  // the path that any reader may take at once: without the memo
@@ -293,6 +298,7 @@ Result<std::vector<PlanLine>> Exchange::plan(const PlanRequest& request, size_t 
   if (!out.empty()) return out;
   if (reasons != nullptr) {
     *reasons = core_->book.explain(demand, now().seconds());
+    if (small != 0) reasons->push_back(core_->least_reason(small));
     for (auto& [rule, reason] : blocked) reasons->push_back(std::move(reason));
   }
   if (!blocked.empty())

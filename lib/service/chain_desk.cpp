@@ -1,5 +1,6 @@
 #include "service/chain_desk.hpp"
 
+#include "crypto/address.hpp"
 #include "exchange/receipt.hpp"
 #include "settlement/escrow_calls.hpp"
 #include "settlement/escrow_errors.hpp"
@@ -18,6 +19,8 @@ using settlement::SendState;
 constexpr uint64_t kLongestPause = 64;  // blocks
 constexpr uint64_t kRefusedPauseMs = 30'000;
 constexpr uint64_t kBusyPauseMs = 250;  // where the exchange has no time to take it now
+constexpr u128 kGasOfALease = 200'000;  // to open and to end it, with a claim or a stop
+constexpr uint64_t kGasBlocks = 4;      // between two looks at what is left
 
 std::string id_of(std::string_view what, const LeaseId& lease) {
   return std::string(what) + ":" + hex(lease.view());
@@ -116,7 +119,8 @@ bool ChainDesk::step() {
   note("send", outbox_.step());
   if (ended() != before) bring_due_ = true;
   note("forget", forget_ended());
-  ChainBoard::Health health{seen_to_, {}};
+  if (followed) note("gas", watch_gas());
+  ChainBoard::Health health{seen_to_, {}, gas_};
   for (const auto& [what, why] : troubles_)
     if (health.trouble.empty()) health.trouble = why;
   context_.chain.set(std::move(health));
@@ -332,6 +336,36 @@ Result<void> ChainDesk::forget_ended() {
     MIZAN_CHECK(outbox_.forget(id));
   }
   return {};
+}
+
+/// Holds what the gas account has against what leases cost at the price of now; what follows for
+/// the exchange is a command.
+Result<void> ChainDesk::watch_gas() {
+  const uint64_t least = context_.config.chain ? context_.config.chain->least_gas : 0;
+  if (least == 0) return {};
+  const bool was_low = context_.state.read([](const Exchange& core) { return core.gas_is_low(); });
+  // Where it was low a little more is asked for, so that it does not go to and fro.
+  const uint64_t enough = was_low ? least + least / 4 : least;
+  if (!gas_ || seen_to_ >= gas_read_at_ + (was_low ? 1 : kGasBlocks)) {
+    settlement::Node& node = context_.parts.chain->node;
+    MIZAN_TRY(head, node.head());
+    MIZAN_TRY(fees, node.suggested_fees(head));
+    MIZAN_TRY(wei, node.balance(outbox_.account()));
+    MIZAN_TRY(cost, checked_mul(fees.most, kGasOfALease));
+    gas_ = wei;
+    gas_for_ = wei / cost;
+    gas_read_at_ = seen_to_;
+    if (const bool low = gas_for_ < enough; low != was_low)
+      context_.sequencer.submit(exchange::ChainGas{low}, std::nullopt,
+                                [this](const Result<Applied>&) { wake(); });
+  }
+  if (gas_for_ >= enough) return {};
+  return fail(ErrorCode::insufficient_funds,
+              "the gas account " + to_checksum(outbox_.account()) + " pays for " +
+                  mizan::to_string(gas_for_) +
+                  " more leases at the price of now, and nothing new "
+                  "opens until it pays for " +
+                  std::to_string(enough) + ": send it the chain's coin");
 }
 
 }  // namespace mizan::service

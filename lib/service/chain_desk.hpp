@@ -49,6 +49,7 @@ class ChainDesk {
   /// Submits it, again if it ended and is still wanted.
   Result<void> want(const std::string& id, const Bytes& data);
   Result<void> forget_ended();
+  Result<void> watch_gas();
   void note(const char* doing, const Result<void>& result);
 
   Context& context_;
@@ -63,6 +64,9 @@ class ChainDesk {
   uint64_t seen_time_ = 0;                       ///< and its time, in seconds
   uint64_t brought_to_ = 0;                      ///< the last block when what waits was read
   bool bring_due_ = true;
+  std::optional<u128> gas_;   ///< wei of the gas account, once it is known
+  u128 gas_for_ = 0;          ///< as many leases it would pay for
+  uint64_t gas_read_at_ = 0;  ///< that block
 
   std::mutex mutex_;  ///< guards what is below
   std::condition_variable changed_;

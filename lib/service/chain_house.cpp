@@ -51,6 +51,7 @@ Result<exchange::ChainSettlement> ChainHouse::learn(const ExchangeKeys& keys,
   out.close_delay_s = facts.close_delay_s;
   out.depth = config_.depth;
   out.first = {first->number, first->hash, first->time};
+  out.least_escrow = config_.least_escrow.nano;
   return out;
 }
 

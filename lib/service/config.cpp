@@ -38,8 +38,8 @@ const std::vector<std::string_view> kKeys = {"listen",
                                              "settlement",
                                              "chain"};
 
-const std::vector<std::string_view> kChainKeys = {"node", "chain_id", "contract", "depth",
-                                                  "from_block"};
+const std::vector<std::string_view> kChainKeys = {"node",       "chain_id",  "contract",    "depth",
+                                                  "from_block", "least_gas", "least_escrow"};
 constexpr uint64_t kMostDepth = 1000;
 
 /// The number under `key`, put through `set` if it is there.
@@ -112,6 +112,14 @@ Result<ChainConfig> read_chain(const YAML::Node& node) {
   MIZAN_CHECK(number(map, "depth", 0, kMostDepth, [&](uint64_t n) { chain.depth = n; }));
   MIZAN_CHECK(
       number(map, "from_block", 0, ~uint64_t{0} >> 1, [&](uint64_t n) { chain.from_block = n; }));
+  MIZAN_CHECK(number(map, "least_gas", 0, 1'000'000, [&](uint64_t n) { chain.least_gas = n; }));
+  MIZAN_TRY(least, map.text("least_escrow"));
+  if (least) {
+    auto money = parse_usd(*least);
+    if (!money)
+      return fault_at("chain.least_escrow", map.at("least_escrow"), money.error().message);
+    chain.least_escrow = *money;
+  }
   return chain;
 }
 

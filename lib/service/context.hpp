@@ -24,6 +24,9 @@ struct ChainConfig {
   Address contract{};
   uint64_t depth = 2;       ///< blocks on top of one until it counts
   uint64_t from_block = 0;  ///< the contract is not older
+  /// How many leases' gas there must be for a new one to be made; 0: that is not looked at.
+  uint64_t least_gas = 20;
+  Money least_escrow{};  ///< of a lease; fixed by the first start
 };
 
 /// What an operator sets. All of Genesis is fixed by the first start of a state folder.
@@ -71,8 +74,9 @@ struct ChainParts {
 class ChainBoard {
  public:
   struct Health {
-    uint64_t block = 0;     ///< up to which everything was seen
-    std::string trouble{};  ///< why it does not go on; "" if it does
+    uint64_t block = 0;         ///< up to which everything was seen
+    std::string trouble{};      ///< why it does not go on; "" if it does
+    std::optional<u128> gas{};  ///< wei of the account that pays for transactions; once it is known
   };
   Health get() const {
     const std::lock_guard lock(mutex_);

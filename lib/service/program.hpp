@@ -31,7 +31,7 @@ namespace mizan::service {
 ///     status_lists: /var/lib/mizan/status     # issuers' lists, kept fresh by the operator
 ///     settlement: evm                         # or credits, which is what it is without it
 ///     chain: {node: "http://127.0.0.1:8545", chain_id: 31337, contract: "0x...", depth: 2,
-///     from_block: 0}
+///     from_block: 0, least_gas: 20, least_escrow: 0.05}
 struct ExchangeConfig {
   ServiceConfig service{};  ///< with the state folder
   net::ServerOptions server{};

@@ -68,7 +68,8 @@ void Routes::get_exchange(Call call) {
     out["chain"] = json::object{{"token", to_json(config.chain->token)},
                                 {"decimals", config.chain->decimals},
                                 {"closeDelaySeconds", config.chain->close_delay_s},
-                                {"depth", config.chain->depth}};
+                                {"depth", config.chain->depth},
+                                {"leastEscrow", to_string(config.chain->least_escrow)}};
   call.respond(json_response(std::move(out)));
 }
 
@@ -87,7 +88,9 @@ void Routes::get_health(Call call) {
   json::object out{{"status", "ok"}, {"sequence", sequence}, {"timeMs", context_.time.now().ms}};
   if (context_.parts.chain != nullptr) {
     const ChainBoard::Health chain = context_.chain.get();
-    out["chain"] = json::object{{"block", chain.block}, {"trouble", text_json(chain.trouble)}};
+    json::object told{{"block", chain.block}, {"trouble", text_json(chain.trouble)}};
+    if (chain.gas) told["gasWei"] = to_string(*chain.gas);
+    out["chain"] = std::move(told);
   }
   call.respond(json_response(std::move(out)));
 }

@@ -70,6 +70,8 @@ Result<void> check_genesis(const exchange::Genesis& kept, const exchange::Genesi
     return differs("chain.contract", to_checksum(kept.chain->contract));
   if (chain && chain->depth != kept.chain->depth)
     return differs("chain.depth", std::to_string(kept.chain->depth));
+  if (chain && chain->least_escrow.nano != kept.chain->least_escrow)
+    return differs("chain.least_escrow", format_usd(Money{kept.chain->least_escrow}));
   return {};
 }
 

@@ -17,7 +17,8 @@ inline exchange::Genesis chain_genesis() {
 
 class ChainWorld : public CoreWorld {
  public:
-  ChainWorld() : CoreWorld(100, {}, {}, chain_genesis()) {}
+  explicit ChainWorld(exchange::Genesis genesis = chain_genesis())
+      : CoreWorld(100, {}, {}, std::move(genesis)) {}
 
   const ledger::Mirror& mirror() const { return *core.chain(); }
   /// The block after the last one, by the exchange's own clock.

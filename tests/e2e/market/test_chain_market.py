@@ -81,10 +81,25 @@ class Evm(unittest.TestCase):
             self.finish(market, client, 10)
             self.assertEqual(market.get("/v1/health")[1]["chain"]["trouble"], "")
             self.assertEqual(int(market.rpc("eth_getTransactionCount", market.gas_account, "latest"), 16), 4)
+            self.check_gas(market)
             self.check_withdrawn_before_opening(market)
             market.check_money(self)
             market.check_chain(self)
             market.check_replay(self)
+
+    def check_gas(self, market):
+        """Where the gas account is empty nothing new opens, and everybody is told."""
+        def trouble():
+            return market.get("/v1/health")[1]["chain"]["trouble"]
+        market.rpc("anvil_setBalance", market.gas_account, "0x1")
+        wait_until(lambda: "send it the chain's coin" in trouble(), "the trouble is told")
+        client = market.start_run(counting_job(market, "dear", lines=3))
+        self.assertNotEqual(client.wait(), 0)
+        self.assertIn("gas account is too low", client.said())
+        market.give_ether(market.gas_account)
+        wait_until(lambda: trouble() == "", "there is gas again")
+        self.assertGreater(int(market.get("/v1/health")[1]["chain"]["gasWei"]), 10**15)
+        self.finish(market, market.start_run(counting_job(market, "paid", lines=3)), 3)
 
     def check_withdrawn_before_opening(self, market):
         """The buyer takes its money out, orders before the exchange sees that, and gets nothing."""

@@ -614,5 +614,82 @@ TEST(Credits, AGenesisOnAChainIsChecked) {
   EXPECT_FALSE(refused([](Genesis&) {}));
 }
 
+/// What is matched goes on with what gas there is; nothing new begins.
+TEST_F(ChainTest, NothingNewOpensWhileGasIsLow) {
+  const LeaseId before = matched();
+  w.ok(w.ask(kOther, 10));
+  w.ok(ChainGas{true});
+  EXPECT_TRUE(w.core.gas_is_low());
+  const auto refused = w.apply(w.bid(kBuyer, 20));
+  ASSERT_FALSE(refused.answer);
+  EXPECT_EQ(refused.answer.error().code, ErrorCode::unavailable);
+  EXPECT_NE(refused.answer.error().message.find("gas account is too low"), std::string::npos);
+  w.accept(before);
+  w.opens(before);
+  EXPECT_EQ(state(before), LeaseState::funded);
+  w.check();
+  // A lease whose opening a turn took back is opened again.
+  w.turns(1);
+  w.wait_ms(61'000);
+  w.sees();
+  EXPECT_EQ(w.lease(before).attempt, 1u);
+  w.opens(before);
+  w.ok(ChainGas{false});
+  w.ok(w.ask(kOther, 10));
+  matched();
+}
+
+TEST_F(ChainTest, RestingBidsMatchWhenThereIsGasAgain) {
+  PlaceBid waits = w.bid(kBuyer, 5);
+  waits.spec = ChainWorld::spec("", false);
+  w.ok(waits);
+  w.ok(ChainGas{true});
+  w.ok(w.ask(kOther, 5));
+  EXPECT_TRUE(w.seen<Matched>().empty());
+  w.ok(ChainGas{false});
+  EXPECT_EQ(w.seen<Matched>().size(), 1u);
+}
+
+TEST(LeastEscrow, NoLeaseIsMadeBelowIt) {
+  exchange::Genesis genesis = test::chain_genesis();
+  genesis.chain->least_escrow = 500;
+  ChainWorld w(genesis);
+  w.deposits(party(kBuyer), 1'000'000);
+  const auto refusal = [&](Command command, const std::string& field) {
+    const auto refused = w.apply(std::move(command));
+    ASSERT_FALSE(refused.answer);
+    EXPECT_EQ(refused.answer.error().details.at("field"), field);
+    EXPECT_NE(refused.answer.error().message.find("the least escrow of a lease here"),
+              std::string::npos)
+        << refused.answer.error().message;
+    EXPECT_NE(refused.answer.error().message.find("$0.0000005"), std::string::npos)
+        << refused.answer.error().message;
+  };
+  PlaceAsk free = w.ask(kProvider, 0);
+  refusal(free, "ask.rate");
+  w.ok(w.ask(kProvider, 10));
+  refusal(w.bid(kBuyer, 0), "bid.maxRate");
+  refusal(w.bid(kBuyer, 20, 1, 1, 24), "bid.maxRate");
+  PlaceBid poor = w.bid(kBuyer, 20, 1, 1, 100);
+  poor.bid.max_total = 499;
+  refusal(poor, "bid.maxTotal");
+  // It bids enough, and what it would get costs less.
+  const auto small = w.apply(w.bid(kBuyer, 20, 1, 1, 49));
+  ASSERT_FALSE(small.answer && !small.answer->leases.empty());
+  EXPECT_TRUE(w.seen<Matched>().empty());
+  EXPECT_EQ(w.ok(w.bid(kBuyer, 20, 1, 1, 50)).leases.size(), 1u);
+  std::vector<market::Reason> reasons;
+  PlanRequest plan;
+  plan.max_rate = 20;
+  plan.max_seconds = 49;
+  w.ok(w.ask(kOther, 10));
+  EXPECT_FALSE(w.core.plan(plan, 10, &reasons));
+  ASSERT_FALSE(reasons.empty());
+  EXPECT_EQ(reasons.back().dimension, "least_escrow");
+  plan.max_seconds = 50;
+  EXPECT_TRUE(w.core.plan(plan, 10, &reasons));
+  w.check();
+}
+
 }  // namespace
 }  // namespace mizan::exchange

@@ -211,14 +211,19 @@ TEST(Config, NamesTheKeyAtFault) {
   refused("settlement: evm\nchain: {node: \"http://h:1\", chain_id: 1}\n", "chain.contract");
   refused("settlement: evm\nchain: {node: n, chain_id: 1, contract: me}\n", "chain.contract");
   refused("settlement: evm\nchain: {nod: 1}\n", "chain.nod");
+  refused("settlement: evm\nchain: {node: n, chain_id: 1, contract: \"" + contract +
+              "\", least_escrow: much}\n",
+          "chain.least_escrow");
   const auto evm = parse_exchange_config(
       good + "settlement: evm\nchain:\n  node: http://h:1\n  chain_id: 5\n  contract: \"" +
-          contract + "\"\n  depth: 3\n  from_block: 7\n",
+          contract + "\"\n  depth: 3\n  from_block: 7\n  least_gas: 9\n  least_escrow: 0.05\n",
       "/");
   ASSERT_TRUE(evm) << evm.error().message;
   EXPECT_EQ(evm->service.chain->chain_id, 5U);
   EXPECT_EQ(evm->service.chain->depth, 3U);
   EXPECT_EQ(evm->service.chain->from_block, 7U);
+  EXPECT_EQ(evm->service.chain->least_gas, 9U);
+  EXPECT_EQ(evm->service.chain->least_escrow.nano, 50'000'000U);
   EXPECT_EQ(evm->service.chain->contract.bytes[19], 0xcc);
   EXPECT_FALSE(parse_exchange_config("operator: x\n", "/"));
   EXPECT_FALSE(parse_exchange_config("{", "/"));
