@@ -1,8 +1,9 @@
 // mizan account deposit, withdraw, chain: money in the escrow contract.
 // SPDX-License-Identifier: Apache-2.0
+#include "mizan/account_chain.hpp"
+
 #include "codec/json_fields.hpp"
 #include "crypto/address.hpp"
-#include "mizan/chain_session.hpp"
 #include "mizan/commands.hpp"
 #include "mizan/keys.hpp"
 #include "mizan/print.hpp"
@@ -16,29 +17,9 @@ namespace {
 namespace escrow = settlement::escrow;
 namespace token = settlement::token;
 
-Result<int> tell(const Context& context, const ChainSettings& chain, ChainReader& reader,
-                 const Address& account, const std::string& done) {
-  MIZAN_TRY(balance, reader.number(chain.contract, escrow::balance_of(account)));
-  MIZAN_TRY(outside, reader.number(chain.token, token::balance_of(account)));
-  if (context.json) {
-    print_json(json::object{{"account", to_json(account)},
-                            {"balance", mizan::to_string(balance)},
-                            {"tokens", mizan::to_string(outside)},
-                            {"decimals", chain.decimals}});
-    return kExitDone;
-  }
-  const Terminal terminal(stdout, context.no_color);
-  if (!done.empty()) terminal.write(done + "\n");
-  terminal.write(
-      render_pairs(terminal, {{"account", {to_checksum(account), Style::bold}},
-                              {"in the contract", {format_units(balance, chain.decimals)}},
-                              {"outside of it", {format_units(outside, chain.decimals)}}}));
-  return kExitDone;
-}
-
 Result<int> tell_sent(const Context& context, const ChainSettings& chain, ChainSession& session,
                       const std::string& done) {
-  MIZAN_TRY(code, tell(context, chain, session.reader(), session.key().address(), done));
+  MIZAN_TRY(code, tell_account(context, chain, session.reader(), session.key().address(), done));
   std::fflush(stdout);
   MIZAN_CHECK(session.told());
   return code;
@@ -49,7 +30,7 @@ Result<int> show(const Context& context) {
   MIZAN_TRY(entry, choose_key(context));
   MIZAN_TRY(reader, ChainReader::open(chain.node, chain.chain_id));
   MIZAN_CHECK(reader.node().head());
-  return tell(context, chain, reader, entry.address, "");
+  return tell_account(context, chain, reader, entry.address, "");
 }
 
 Result<int> mint(const Context& context, const std::string& usd) {
@@ -99,23 +80,62 @@ Result<int> withdraw(const Context& context, const std::string& usd, const std::
 
 }  // namespace
 
+Result<int> tell_account(const Context& context, const ChainSettings& chain, ChainReader& reader,
+                         const Address& account, const std::string& done) {
+  MIZAN_TRY(balance, reader.number(chain.contract, escrow::balance_of(account)));
+  MIZAN_TRY(outside, reader.number(chain.token, token::balance_of(account)));
+  if (context.json) {
+    print_json(json::object{{"account", to_json(account)},
+                            {"balance", mizan::to_string(balance)},
+                            {"tokens", mizan::to_string(outside)},
+                            {"decimals", chain.decimals}});
+    return kExitDone;
+  }
+  const Terminal terminal(stdout, context.no_color);
+  if (!done.empty()) terminal.write(done + "\n");
+  terminal.write(
+      render_pairs(terminal, {{"account", {to_checksum(account), Style::bold}},
+                              {"in the contract", {format_units(balance, chain.decimals)}},
+                              {"outside of it", {format_units(outside, chain.decimals)}}}));
+  return kExitDone;
+}
+
 void add_chain_account(CLI::App& account, Context& context) {
   static std::string usd, to;
+  static ToSign sign;
+  const auto add_sign = [](CLI::App& command) {
+    command.add_option("--sign", sign.file,
+                       "Only sign it, into this file: another sends it (`mizan account relay`)");
+  };
   auto& chain = *account.add_subcommand("chain", "What you have in the escrow contract");
   on_run(chain, context, [&context] { return show(context); });
 
   auto& in = *account.add_subcommand("deposit", "Pay the stablecoin into the escrow contract");
   in.add_option("usd", usd, "How much, e.g. 10 or 0.25")->required();
-  on_run(in, context, [&context] { return deposit(context, usd); });
+  add_sign(in);
+  in.add_flag("--authorization", sign.authorization,
+              "Sign by ERC-3009, for a token without permits (ERC-2612)");
+  on_run(in, context, [&context] {
+    return sign.file.empty() ? deposit(context, usd) : sign_deposit(context, usd, sign);
+  });
 
   auto& out = *account.add_subcommand("withdraw", "Take it out of the escrow contract");
   out.add_option("usd", usd, "How much")->required();
   out.add_option("--to", to, "Another address than yours");
-  on_run(out, context, [&context] { return withdraw(context, usd, to); });
+  add_sign(out);
+  out.add_option("--relay-fee", sign.relay_fee, "USD that its sender may take of the amount");
+  on_run(out, context, [&context]() -> Result<int> {
+    if (sign.file.empty()) return withdraw(context, usd, to);
+    if (!to.empty())
+      return fail(ErrorCode::invalid_argument,
+                  "a signed withdrawal goes to its owner: leave out --to");
+    return sign_withdrawal(context, usd, sign);
+  });
 
   auto& make = *account.add_subcommand("mint", "Make test tokens (development chain)");
   make.add_option("usd", usd, "How much")->required();
   on_run(make, context, [&context] { return mint(context, usd); });
+  add_relayed_account(account, context);
 }
 
 }  // namespace mizan::cli

@@ -36,8 +36,11 @@ void add_run(CLI::App& app, Context& context);
 void add_lease(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);
-/// The subcommands of `account` that are about a chain.
+/// The subcommands of `account` that are about a chain; and what is signed for others to send.
 void add_chain_account(CLI::App& account, Context& context);
+void add_relayed_account(CLI::App& account, Context& context);
+/// Those of `contract` that are the guardian's.
+void add_guardian(CLI::App& contract, Context& context);
 
 // In the order of `mizan --help`.
 inline constexpr std::initializer_list<AddCommand> kCommands = {

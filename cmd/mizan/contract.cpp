@@ -131,6 +131,8 @@ Result<int> show(const Context& context) {
                             {"feeTo", to_json(facts.fee_to)},
                             {"guardian", to_json(facts.guardian)},
                             {"clearance", to_json(facts.clearance)},
+                            {"nextClearance", to_json(facts.next_clearance)},
+                            {"nextClearanceFrom", facts.next_clearance_from},
                             {"closeDelay", facts.close_delay_s},
                             {"paused", facts.paused}});
     return kExitDone;
@@ -144,6 +146,8 @@ Result<int> show(const Context& context) {
        {"fees to", {to_checksum(facts.fee_to)}},
        {"guardian", {to_checksum(facts.guardian)}},
        {"clearance", {facts.clearance.is_zero() ? "revoked" : to_checksum(facts.clearance)}},
+       {"next key",
+        {facts.next_clearance.is_zero() ? "none is proposed" : to_checksum(facts.next_clearance)}},
        {"close delay", {duration(facts.close_delay_s)}},
        {"opening", {facts.paused ? "stopped by the guardian" : "allowed"}}}));
   return kExitDone;
@@ -191,6 +195,7 @@ void add_contract(CLI::App& app, Context& context) {
 
   auto& show_command = *contract.add_subcommand("show", "What it says of itself");
   on_run(show_command, context, [&context] { return show(context); });
+  add_guardian(contract, context);
 }
 
 }  // namespace mizan::cli

@@ -1,5 +1,6 @@
 #include "settlement/escrow_calls.hpp"
 
+#include "crypto/eip712.hpp"
 #include "crypto/hash.hpp"
 #include "settlement/abi.hpp"
 
@@ -59,6 +60,15 @@ std::vector<Bytes> encode_all(const std::vector<Item>& items) {
   return out;
 }
 
+/// As three words: v, r, s.
+AbiTuple& add_parts(AbiTuple& tuple, const Signature& signature) {
+  Hash32 r;
+  Hash32 s;
+  std::copy_n(signature.bytes.begin(), 32, r.bytes.begin());
+  std::copy_n(signature.bytes.begin() + 32, 32, s.bytes.begin());
+  return tuple.word(signature.bytes[64]).word(r).word(s);
+}
+
 Bytes plain(std::string_view signature) {
   return AbiTuple().call(selector(signature));
 }
@@ -85,15 +95,25 @@ Bytes deposit(u128 units) {
 }
 
 Bytes deposit_with_permit(const eip712::Deposit& message, const Signature& signature,
-                          const Permit& permit) {
-  return AbiTuple()
-      .words(message)
-      .tail(bytes_of(signature))
-      .word(permit.v)
-      .word(permit.r)
-      .word(permit.s)
+                          const Signature& permit) {
+  AbiTuple tuple;
+  tuple.words(message).tail(bytes_of(signature));
+  return add_parts(tuple, permit)
       .call(
           selector("depositWithPermit(address,uint128,uint64,uint64,bytes,uint8,bytes32,bytes32)"));
+}
+
+/// `to` is not sent: it is the contract.
+Bytes deposit_with_authorization(const Authorization& message, const Signature& signature) {
+  AbiTuple tuple;
+  tuple.word(message.from)
+      .word(message.value)
+      .word(message.valid_after)
+      .word(message.valid_before)
+      .word(message.nonce);
+  return add_parts(tuple, signature)
+      .call(selector("depositWithAuthorization(address,uint256,uint256,uint256,bytes32,uint8,"
+                     "bytes32,bytes32)"));
 }
 
 Bytes withdraw(u128 units, const Address& to) {
@@ -217,6 +237,12 @@ Bytes guardian() {
 Bytes clearance_key() {
   return plain("clearanceKey()");
 }
+Bytes next_clearance_key() {
+  return plain("nextClearanceKey()");
+}
+Bytes next_clearance_key_from() {
+  return plain("nextClearanceKeyFrom()");
+}
 Bytes close_delay() {
   return plain("closeDelay()");
 }
@@ -249,6 +275,35 @@ Bytes balance_of(const Address& owner) {
 
 Bytes decimals() {
   return plain("decimals()");
+}
+
+Bytes domain_separator() {
+  return plain("DOMAIN_SEPARATOR()");
+}
+
+Bytes nonces(const Address& owner) {
+  return AbiTuple().word(owner).call(selector("nonces(address)"));
+}
+
+Hash32 permit_digest(const Hash32& separator, const Address& owner, const Address& spender,
+                     u128 units, u128 nonce, uint64_t deadline) {
+  static const Hash32 type = keccak256(
+      "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+  return eip712::typed_digest(separator, keccak256(AbiTuple()
+                                                       .word(type)
+                                                       .word(owner)
+                                                       .word(spender)
+                                                       .word(units)
+                                                       .word(nonce)
+                                                       .word(deadline)
+                                                       .encode()));
+}
+
+Hash32 authorization_digest(const Hash32& separator, const escrow::Authorization& message) {
+  static const Hash32 type = keccak256(
+      "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 "
+      "validBefore,bytes32 nonce)");
+  return eip712::typed_digest(separator, keccak256(AbiTuple().word(type).words(message).encode()));
 }
 
 Bytes create_test(ByteView code, uint8_t decimals) {

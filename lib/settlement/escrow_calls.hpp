@@ -31,12 +31,6 @@ struct CloseItem {
   std::vector<Payee> payees{};
 };
 
-struct Permit {
-  uint8_t v = 0;
-  Hash32 r;
-  Hash32 s;
-};
-
 namespace escrow {
 
 /// Creation code and arguments.
@@ -45,7 +39,18 @@ Bytes create(ByteView code, const Address& token, const Address& fee_to, const A
 
 Bytes deposit(u128 units);
 Bytes deposit_with_permit(const eip712::Deposit& message, const Signature& signature,
-                          const Permit& permit);
+                          const Signature& permit);
+/// ERC-3009: the token's own message, whose nonce is any that its owner has not used.
+struct Authorization {
+  Address from;
+  Address to;
+  u128 value = 0;  ///< base units
+  uint64_t valid_after = 0;
+  uint64_t valid_before = 0;
+  Hash32 nonce;
+  MIZAN_FIELDS(from, to, value, valid_after, valid_before, nonce)
+};
+Bytes deposit_with_authorization(const Authorization& message, const Signature& signature);
 Bytes withdraw(u128 units, const Address& to);
 Bytes withdraw_for(const eip712::Withdraw& message, const Signature& signature,
                    u128 relay_fee_units);
@@ -76,6 +81,8 @@ Bytes token();
 Bytes fee_to();
 Bytes guardian();
 Bytes clearance_key();
+Bytes next_clearance_key();
+Bytes next_clearance_key_from();
 Bytes close_delay();
 Bytes paused();
 Bytes domain_separator();
@@ -90,6 +97,13 @@ Bytes approve(const Address& spender, u128 units);
 Bytes allowance(const Address& owner, const Address& spender);
 Bytes balance_of(const Address& owner);
 Bytes decimals();
+/// Of tokens with permits (ERC-2612) or authorizations (ERC-3009).
+Bytes domain_separator();
+Bytes nonces(const Address& owner);
+/// What an owner signs so that `spender` may take `units`.
+Hash32 permit_digest(const Hash32& separator, const Address& owner, const Address& spender,
+                     u128 units, u128 nonce, uint64_t deadline);
+Hash32 authorization_digest(const Hash32& separator, const escrow::Authorization& message);
 /// The test token's creation code and arguments.
 Bytes create_test(ByteView code, uint8_t decimals);
 /// Of the test token alone: makes units out of nothing.

@@ -50,6 +50,10 @@ Result<EscrowFacts> ask_escrow(Node& node, const Address& contract) {
   facts.guardian = guardian;
   MIZAN_TRY(clearance, ask_address(node, contract, escrow::clearance_key()));
   facts.clearance = clearance;
+  MIZAN_TRY(next, ask_address(node, contract, escrow::next_clearance_key()));
+  facts.next_clearance = next;
+  MIZAN_TRY(from, ask_number(node, contract, escrow::next_clearance_key_from()));
+  facts.next_clearance_from = static_cast<uint64_t>(from);
   MIZAN_TRY(delay, ask_number(node, contract, escrow::close_delay()));
   facts.close_delay_s = static_cast<uint64_t>(delay);
   MIZAN_TRY(paused, ask_number(node, contract, escrow::paused()));

@@ -11,7 +11,9 @@ struct EscrowFacts {
   uint8_t decimals = 0;  ///< of the token, 6 to 18
   Address fee_to;
   Address guardian;
-  Address clearance;  ///< zero: revoked
+  Address clearance;                 ///< zero: revoked
+  Address next_clearance;            ///< that the guardian proposed; zero: none
+  uint64_t next_clearance_from = 0;  ///< when it may be put in force, in seconds
   uint64_t close_delay_s = 0;
   bool paused = false;
 };

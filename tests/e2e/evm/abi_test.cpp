@@ -142,12 +142,23 @@ TEST_F(Abi, CallsAreThoseOfCast) {
             std::to_string(withdraw.nonce), std::to_string(withdraw.deadline),
             mizan::to_string(withdraw.max_relay_fee), text(sign1), mizan::to_string(amount)}));
   const auto deposit = message<eip712::Deposit>();
-  const Permit permit{28, fixed<Hash32>(), fixed<Hash32>()};
+  const Hash32 r = fixed<Hash32>();
+  const Hash32 s = fixed<Hash32>();
+  Signature permit;
+  std::copy(r.bytes.begin(), r.bytes.end(), permit.bytes.begin());
+  std::copy(s.bytes.begin(), s.bytes.end(), permit.bytes.begin() + 32);
+  permit.bytes[64] = 28;
   EXPECT_EQ(hex0x(escrow::deposit_with_permit(deposit, sign1, permit)),
             cast({"depositWithPermit(address,uint128,uint64,uint64,bytes,uint8,bytes32,bytes32)",
                   hex0x(deposit.owner.view()), mizan::to_string(deposit.amount),
                   std::to_string(deposit.nonce), std::to_string(deposit.deadline), text(sign1),
-                  "28", hex0x(permit.r.view()), hex0x(permit.s.view())}));
+                  "28", hex0x(r.view()), hex0x(s.view())}));
+  const escrow::Authorization paid{withdraw.owner, deposit.owner, amount, 0, 77, r};
+  EXPECT_EQ(hex0x(escrow::deposit_with_authorization(paid, permit)),
+            cast({"depositWithAuthorization(address,uint256,uint256,uint256,bytes32,uint8,bytes32,"
+                  "bytes32)",
+                  hex0x(paid.from.view()), mizan::to_string(amount), "0", "77", hex0x(r.view()),
+                  "28", hex0x(r.view()), hex0x(s.view())}));
   const auto cancel = message<eip712::CancelBids>();
   EXPECT_EQ(
       hex0x(escrow::cancel_bids_for(cancel, sign1, amount)),

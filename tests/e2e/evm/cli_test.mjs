@@ -311,6 +311,95 @@ test("a token that changes no allowance but from nothing", async () => {
   } finally { rmSync(other, { recursive: true, force: true }); }
 });
 
+test("an owner without the chain's coin: another sends what it signed", async () => {
+  const poor = `${home}-poor`;
+  const of = (...args) => {
+    const done = spawnSync(mizan, ["--home", poor, "--passphrase-file", passphrase, "--json", ...args], { encoding: "utf8" });
+    return { code: done.status, out: done.stdout.trim() ? JSON.parse(done.stdout.trim().split("\n").at(-1)) : null, err: done.stderr };
+  };
+  const mustOf = (...args) => {
+    const { code, out, err } = of(...args);
+    assert.equal(code, 0, `mizan ${args.join(" ")}: ${err} ${JSON.stringify(out)}`);
+    return out;
+  };
+  const balance = async (who) => client.readContract({ address: contract, functionName: "balanceOf", args: [who],
+    abi: [{ name: "balanceOf", type: "function", stateMutability: "view", inputs: [{ type: "address" }], outputs: [{ type: "uint256" }] }] });
+  try {
+    mkdirSync(poor, { mode: 0o700 });
+    writeFileSync(join(poor, "key.hex"), keyOf(6).slice(2), { mode: 0o600 });
+    mustOf("key", "import", "me", join(poor, "key.hex"));
+    mustOf("key", "unlock", "--for", "10m");
+    const owner = privateKeyToAccount(keyOf(6));
+    const { token } = mustOf("contract", "join", contract, "--node", url, "--chain-id", "31337", "--depth", "0");
+    const { abi } = JSON.parse(readFileSync(join(root, "contracts/artifacts/TestToken.json"), "utf8"));
+    const wallet = createWalletClient({ account: buyer, chain: foundry, transport: http(url) });
+    const mint = await wallet.writeContract({ address: token, abi, functionName: "mint", args: [owner.address, 30_000_000n] });
+    await client.waitForTransactionReceipt({ hash: mint });
+
+    const file = join(poor, "message.json");
+    mustOf("account", "deposit", "10", "--sign", file);
+    const before = await balance(buyerAddress);
+    assert.equal(must("account", "relay", file).balance, "10000000");
+    assert.equal(must("account", "relay", file).balance, "10000000", "once");
+    mustOf("account", "deposit", "5", "--sign", file, "--authorization");
+    assert.equal(must("account", "relay", file).balance, "15000000");
+    const other = JSON.parse(readFileSync(file, "utf8"));
+    other.authorization.value = "6000000";
+    other.authorization.nonce = toHex(7n, { size: 32 });
+    writeFileSync(file, JSON.stringify(other));
+    const forged = run("account", "relay", file);
+    assert.equal(forged.code, 1);
+    assert.match(forged.out.error.message, /3009: signature/);
+
+    mustOf("account", "withdraw", "4", "--sign", file, "--relay-fee", "0.5");
+    assert.match(run("account", "relay", file, "--fee", "0.6").out.error.message, /at most \$0.50/);
+    assert.equal(must("account", "relay", file, "--fee", "0.25").balance, "11000000");
+    assert.equal(await balance(buyerAddress), before + 250_000n, "the sender has its fee");
+    assert.equal(mustOf("account", "chain").tokens, String(30_000_000 - 15_000_000 + 3_750_000));
+
+    mustOf("account", "cancel-bids", "300", "--count", "2", "--sign", file, "--relay-fee", "1");
+    assert.equal(must("account", "relay", file).balance, "10000000");
+    const bits = await client.readContract({ address: contract, functionName: "bidBits", args: [owner.address, 1n],
+      abi: [{ name: "bidBits", type: "function", stateMutability: "view", inputs: [{ type: "address" }, { type: "uint256" }], outputs: [{ type: "uint256" }] }] });
+    assert.equal(bits, 3n << 44n);
+    assert.match(of("account", "cancel-bids", "511", "--count", "2").out.error.message, /one word/);
+    assert.match(of("contract", "pause").out.error.message, /only the contract's guardian .* may do this/);
+    must("audit");
+    mustOf("key", "lock");
+  } finally { rmSync(poor, { recursive: true, force: true }); }
+});
+
+test("the guardian pauses, and puts another clearance key in force", async () => {
+  const refused = (words, ...args) => {
+    const { code, out } = run(...args);
+    assert.equal(code, 1, args.join(" "));
+    assert.match(out.error.message, words);
+  };
+  const spare = privateKeyToAccount(keyOf(8)).address;
+  const deal = await leaseFile(70);
+  must("contract", "pause");
+  refused(/paused already/, "contract", "pause");
+  refused(/guardian has stopped/, "lease", "open", deal.path);
+  assert.equal(must("contract", "show").paused, true);
+  must("contract", "unpause");
+  refused(/not paused/, "contract", "unpause");
+  refused(/no clearance key is proposed/, "contract", "accept-clearance-key");
+  refused(/in force/, "contract", "propose-clearance-key", clearance.address);
+  must("contract", "propose-clearance-key", spare);
+  refused(/may be accepted in .*not earlier/, "contract", "accept-clearance-key");
+  must("contract", "revoke-clearance-key");
+  refused(/is revoked/, "contract", "revoke-clearance-key");
+  refused(/not cleared/, "lease", "open", deal.path);
+  assert.equal(must("contract", "show").nextClearance, spare);
+  await client.increaseTime({ seconds: 48 * 3600 });
+  await client.mine({ blocks: 1 });
+  must("contract", "accept-clearance-key");
+  const shown = must("contract", "show");
+  assert.equal(shown.clearance, spare);
+  const later = await leaseFile(71, { clearance: privateKeyToAccount(keyOf(8)) });
+  assert.equal(must("lease", "open", later.path).state, "open");
+});
+
 test("killed at any moment and run again, a command pays once", async () => {
   const before = must("audit");
   let told = 0, unsure = 0; // unsure: killed between its answer and its end, it may be told again
