@@ -334,10 +334,10 @@ Result<void> Outbox::forget_fillers() {
 
 Result<void> Outbox::send_queued(const Block& head) {
   std::vector<uint64_t> queued;
-  size_t in_flight = 0;
+  size_t waiting = 0;
   std::vector<uint64_t> unused;  // fillers that a crash left without their nonce
   for (const auto& [number, entry] : state_.entries) {
-    if (entry.in_flight()) ++in_flight;
+    if (entry.state == SendState::sent) ++waiting;
     if (entry.state != SendState::queued) continue;
     (entry.id.starts_with(kFiller) ? unused : queued).push_back(number);
   }
@@ -352,7 +352,7 @@ Result<void> Outbox::send_queued(const Block& head) {
                     ": the node is wrong, or another program sends with this key");
   uint64_t nonce = std::max(state_.next_nonce, pending);
   for (const uint64_t number : queued) {
-    if (in_flight >= options_.in_flight) break;
+    if (waiting >= options_.waiting) break;
     const Entry& entry = state_.entries.at(number);
     const auto gas = node_->estimate_gas(account(), entry.call);
     if (!gas && gas.error().details.contains("revert")) {
@@ -364,7 +364,7 @@ Result<void> Outbox::send_queued(const Block& head) {
     // What it does may cost more by the time it is mined.
     MIZAN_CHECK(sign_and_keep(number, nonce, *gas + *gas / 4 + 10'000, fees));
     ++nonce;
-    ++in_flight;
+    ++waiting;
     MIZAN_CHECK(send(number, head));
   }
   return {};

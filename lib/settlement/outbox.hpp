@@ -50,8 +50,9 @@ struct Entry {
 };
 
 struct OutboxOptions {
-  uint64_t depth = 2;         ///< blocks on top of a transaction's own before it is over
-  uint32_t in_flight = 32;    ///< transactions with a nonce that are not over
+  uint64_t depth = 2;  ///< blocks on top of a transaction's own before it is over
+  /// Transactions with a nonce that are in no block yet: nodes keep no more than 64 of an account.
+  uint32_t waiting = 32;
   uint64_t stuck_blocks = 3;  ///< without being mined, until it is replaced
   /// Wei a unit of gas that is ever offered; 0: no limit. A node that lies about fees spends no
   /// more.

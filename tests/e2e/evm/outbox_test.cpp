@@ -10,7 +10,7 @@
 namespace mizan::test {
 namespace {
 
-constexpr OutboxOptions kShallow{.depth = 0, .in_flight = 16, .stuck_blocks = 2, .most_fee = 0};
+constexpr OutboxOptions kShallow{.depth = 0, .waiting = 16, .stuck_blocks = 2, .most_fee = 0};
 
 RpcOptions quick() {
   RpcOptions options;

@@ -1,4 +1,5 @@
-// The outbox over a node in this process: nonces that nobody uses any more, filled over crashes.
+// The outbox over a node in this process: nonces that nobody uses any more, filled over crashes;
+// and how many transactions are out at a time.
 #include "crypto/hash.hpp"
 #include "journal/memory_journal.hpp"
 #include "settlement/outbox.hpp"
@@ -15,10 +16,11 @@ std::string word(std::string_view text) {
   return hex0x(keccak256(text).view());
 }
 
-/// A chain of one account, of whose transactions no receipt is ever shown.
+/// A chain of one account, of whose transactions no receipt is shown unless a test wants it.
 struct QuietNode {
   uint64_t next_nonce = 0;  ///< with those that wait
   uint64_t mined = 0;
+  bool shows_receipts = false;
   std::vector<std::string> sent{};
 
   json::value result(std::string_view method, const json::array& params) {
@@ -33,7 +35,7 @@ struct QuietNode {
       const uint64_t count = params.at(1) == "pending"  ? next_nonce
                              : params.at(1) == "latest" ? mined
                                                         : 0;
-      return json::value("0x" + std::to_string(count));
+      return json::value(count < 10 ? "0x" + std::to_string(count) : "0xa");
     }
     if (method == "eth_estimateGas") return "0x5208";
     if (method == "eth_maxPriorityFeePerGas") return "0x1";
@@ -42,7 +44,14 @@ struct QuietNode {
       const auto raw = parse_hex(sent.back());
       return json::value(hex0x(keccak256(*raw).view()));
     }
-    return nullptr;  // no receipt, and none of the transactions is known
+    if (method == "eth_getTransactionReceipt" && shows_receipts)
+      return json::object{{"transactionHash", params.at(0)},
+                          {"blockNumber", "0x64"},
+                          {"blockHash", word("a block")},
+                          {"status", "0x1"},
+                          {"gasUsed", "0x5208"},
+                          {"contractAddress", nullptr}};
+    return nullptr;  // and none of the transactions is known
   }
   Node node() {
     const auto post = [this](const std::string& body) -> Result<std::string> {
@@ -84,7 +93,7 @@ class FailingJournal final : public journal::Journal {
   size_t good_;
 };
 
-class Fillers : public testing::Test {
+class OutboxNonces : public testing::Test {
  protected:
   /// `rounds` of an outbox that dies at an append.
   void live(size_t appends, int rounds = 3) {
@@ -111,7 +120,7 @@ class Fillers : public testing::Test {
   std::vector<Entry> entries;
 };
 
-class FillersKilled : public Fillers, public testing::WithParamInterface<size_t> {};
+class FillersKilled : public OutboxNonces, public testing::WithParamInterface<size_t> {};
 
 TEST_P(FillersKilled, AreSentOnceEach) {
   live(100);
@@ -130,7 +139,7 @@ TEST_P(FillersKilled, AreSentOnceEach) {
 }
 INSTANTIATE_TEST_SUITE_P(AtEachAppend, FillersKilled, testing::Range<size_t>(0, 7));
 
-TEST_F(Fillers, ThatNobodyNeedsAnyMoreAreForgotten) {
+TEST_F(OutboxNonces, FillersThatNobodyNeedsAnyMoreAreForgotten) {
   live(100);
   node.next_nonce = 0;
   live(1);  // dead between a filler's call and its nonce
@@ -138,6 +147,23 @@ TEST_F(Fillers, ThatNobodyNeedsAnyMoreAreForgotten) {
   live(100);
   EXPECT_TRUE(problem) << problem.error().message;
   EXPECT_EQ(nonces(), (std::vector<uint64_t>{3}));
+}
+
+TEST_F(OutboxNonces, WhatIsInABlockLetsTheNextOnesOutBeforeItIsDeep) {
+  Node asks = node.node();
+  node.next_nonce = 0;
+  node.shows_receipts = true;
+  auto outbox = Outbox::open(*disk, asks, key, {.depth = 50, .waiting = 4});
+  ASSERT_TRUE(outbox);
+  for (uint8_t i = 0; i < 10; ++i)
+    ASSERT_TRUE(outbox->submit("call " + std::to_string(i), {Address{{1}}, 0, {1, 2, i}}));
+  for (const size_t sent : {4U, 8U, 10U}) {
+    ASSERT_TRUE(outbox->step());
+    EXPECT_EQ(node.sent.size(), sent);
+    node.mined = node.next_nonce = node.sent.size();
+  }
+  ASSERT_TRUE(outbox->step());
+  for (const Entry* entry : outbox->entries()) EXPECT_EQ(entry->state, SendState::mined);
 }
 
 }  // namespace
