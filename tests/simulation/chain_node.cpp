@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t kTimeoutMs = 10'000;  // as the service has it
 constexpr uint64_t kMostRange = 40;      // blocks, of a node that refuses more
 constexpr u128 kTip = 1'000'000'000;
+constexpr u128 kLittle = 1'000'000'000'000'000;  // wei, for less than twenty leases
 
 std::string quantity(u128 number) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -149,7 +150,7 @@ Result<json::value> ChainNode::result(std::string_view method, const json::array
   if (method == "eth_estimateGas") return call(params, true);
   if (method == "eth_getTransactionCount") return nonce(params);
   if (method == "eth_maxPriorityFeePerGas") return json::value(quantity(kTip));
-  if (method == "eth_getBalance") return json::value(quantity(u128{1} << 80));
+  if (method == "eth_getBalance") return json::value(quantity(balance()));
   if (method == "eth_getTransactionReceipt") return receipt(fixed<Hash32>(params.at(0)));
   if (method == "eth_getTransactionByHash") {
     const auto hash = fixed<Hash32>(params.at(0));
@@ -208,6 +209,14 @@ Result<json::value> ChainNode::nonce(const json::array& params) const {
   const ChainBlock* found = block(params.at(1));
   if (found == nullptr) return fail(ErrorCode::conflict, "header not found");
   return json::value(quantity(found->next_nonce));
+}
+
+/// Of the account that pays for gas; what is spent is not reckoned with.
+u128 ChainNode::balance() {
+  const uint64_t now = world_.scheduler.now_ms();
+  if (world_.faults.strikes(Fault::chain_gas, 300))
+    poor_until_ms_ = now + random_.between(10'000, 120'000);
+  return !world_.faults.is_calm() && now < poor_until_ms_ ? kLittle : u128{1} << 80;
 }
 
 json::value ChainNode::receipt(const Hash32& transaction) const {

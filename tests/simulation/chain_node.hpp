@@ -24,6 +24,7 @@ class ChainNode {
   Result<json::value> call(const json::array& params, bool estimates);
   Result<json::value> logs(const json::object& filter) const;
   Result<json::value> nonce(const json::array& params) const;
+  u128 balance();
   json::value receipt(const Hash32& transaction) const;
   bool knows(const Hash32& transaction) const;
   /// The block that the node takes for the head.
@@ -39,6 +40,7 @@ class ChainNode {
   uint64_t away_until_ms_ = 0;
   uint64_t behind_until_ms_ = 0;
   uint64_t behind_ = 0;  ///< blocks
+  uint64_t poor_until_ms_ = 0;
 };
 
 }  // namespace mizan::simulation

@@ -46,6 +46,7 @@ enum class Fault : uint8_t {
   chain_behind,  ///< the node is up to six blocks behind
   chain_range,   ///< it refuses many blocks' logs
   chain_fees,    ///< gas gets dear; the pool keeps a transaction beside its replacement
+  chain_gas,     ///< the exchange's account has too little left for new leases
   count
 };
 inline constexpr size_t kFaults = static_cast<size_t>(Fault::count);
@@ -56,7 +57,7 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
     "agent_crash",     "machine_crash", "agent_disk",     "job_trouble",  "clock_jump",
     "clock_drift",     "chain_turn",    "chain_drop",     "chain_away",   "chain_slow",
     "chain_clock",     "chain_lost",    "chain_late",     "chain_behind", "chain_range",
-    "chain_fees"};
+    "chain_fees",      "chain_gas"};
 /// Those of the chain are drawn from a stream of their own: worlds without one are as they were.
 inline constexpr size_t kFirstOfChain = static_cast<size_t>(Fault::chain_turn);
 
