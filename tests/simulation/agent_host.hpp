@@ -48,6 +48,7 @@ class AgentHost final : public provider::Link {
   void closed(uint64_t attempt, const Error& why);
   template <class F>
   void with_agent(F&& f);
+  void check_reply(const std::string& text);
   void hear(const provider::Notice& notice);
   void arm();
   void store_artifact(const std::string& body, const Hash32& name,
@@ -71,6 +72,7 @@ class AgentHost final : public provider::Link {
   uint64_t attempt_ = 0;
   bool opened_ = false;
   unsigned failed_in_a_row_ = 0;  ///< attempts since the last connection
+  uint64_t replies_ = 0;
   uint64_t life_ = 0;
   uint64_t boots_ = 1;
   uint64_t died_at_ms_ = 0;  ///< last; 0: never

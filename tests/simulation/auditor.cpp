@@ -1,5 +1,7 @@
 #include "simulation/auditor.hpp"
 
+#include "codec/json_fields.hpp"
+
 namespace mizan::simulation {
 
 using namespace exchange;
@@ -17,6 +19,7 @@ void Auditor::take(const Sequenced& command) {
     policy_.count(std::move(units));
   }
   const Outcome outcome = core_.apply(command);
+  if (outcome.answer) answers_.emplace_hint(answers_.end(), command.sequence, *outcome.answer);
   if (outcome.answer && !outcome.answer->repeated) {
     if (const auto* grant = std::get_if<Grant>(&command.command))
       books_.granted(grant->grant.to, grant->grant.amount);
@@ -175,8 +178,9 @@ void Auditor::follow(journal::Journal& journal) {
       });
   world_.expect(read.has_value(),
                 "the journal cannot be read: " + (read ? "" : read.error().message));
-  heads_[head.sequence] = head.hash;
-  if (heads_.size() > 5'000) heads_.erase(heads_.begin());
+  const auto told = groups_.find(head.sequence);
+  world_.expect(told == groups_.end() || told->second.head == head.hash,
+                "the journal's head is another than was answered");
 }
 
 void Auditor::acknowledged(const eip712::Acknowledgement& word, uint64_t sequence) {
@@ -184,9 +188,67 @@ void Auditor::acknowledged(const eip712::Acknowledgement& word, uint64_t sequenc
                 "an acknowledgement is for another sequence than the answer's");
   world_.expect(word.last_sequence <= core_.last_sequence(),
                 "acknowledged before it was in the journal: " + std::to_string(word.last_sequence));
-  const auto head = heads_.find(word.last_sequence);
-  world_.expect(head == heads_.end() || head->second == word.journal_head,
-                "the acknowledged head is not the journal's");
+  const auto group = groups_.find(word.last_sequence);
+  world_.expect(group != groups_.end() && group->second.first_sequence == word.first_sequence &&
+                    group->second.head == word.journal_head,
+                "the acknowledged group is none of the journal's");
+}
+
+void Auditor::told(const json::value& all, const eip712::Domain& domain, const Address& identity) {
+  const json::object& answer = all.get_object();
+  eip712::Acknowledgement word;
+  Signature signature;
+  uint64_t sequence = 0;
+  OrderId order;
+  std::string status;
+  ObjectReader in(all, "answer");
+  in.required("acknowledgement", word);
+  in.required("acknowledgementSignature", signature);
+  in.required("sequence", sequence);
+  in.optional("order", order);
+  in.optional("status", status);
+  world_.expect(!in.failed(), "an answer does not parse");
+  if (in.failed()) return;
+  world_.expect(eip712::check_signer(domain, word, signature, identity).has_value(),
+                "an acknowledgement that the exchange did not sign");
+  acknowledged(word, sequence);
+  const auto found = answers_.find(sequence);
+  const std::string where = "the answer at " + std::to_string(sequence) + ": ";
+  world_.expect(found != answers_.end(), where + "it was refused, and told as done");
+  if (found == answers_.end()) return;
+  const Answer& ours = found->second;
+  world_.expect(!answer.contains("order") || order == ours.order, where + "another order");
+  if (const json::value* lease = answer.if_contains("lease")) {
+    world_.expect(ours.leases.size() == 1, where + "a lease, though it is of none");
+    if (ours.leases.size() == 1) compare_lease(*lease, ours.leases.front(), domain);
+  }
+  const json::value* leases = answer.if_contains("leases");
+  if (leases == nullptr) return;
+  const json::array& each = leases->as_array();
+  world_.expect(each.size() == ours.leases.size(), where + "another number of leases");
+  for (size_t i = 0; i < std::min(each.size(), ours.leases.size()); ++i)
+    compare_lease(each[i], ours.leases[i], domain);
+  world_.expect(!each.empty() || (status == "resting") == ours.resting, where + "another status");
+}
+
+/// What of a lease does not change.
+void Auditor::compare_lease(const json::value& told, const LeaseId& id,
+                            const eip712::Domain& domain) {
+  LeaseId lease;
+  OrderId order;
+  eip712::Terms terms;
+  u128 escrow = 0;
+  ObjectReader in(told, "lease");
+  in.required("lease", lease);
+  in.required("order", order);
+  in.required("terms", terms);
+  in.required("escrow", escrow);
+  const Lease* ours = core_.find_lease(id);
+  // Where an officer has approved it since, it has another id than while it was held.
+  const bool same = !in.failed() && ours != nullptr && order == ours->order &&
+                    escrow == ours->escrow && eip712::digest(domain, terms) == lease &&
+                    (lease == id || (lease == ours->id && id == ours->held_as));
+  world_.expect(same, "a lease was told otherwise than it is: " + hex(id.view()).substr(0, 8));
 }
 
 void Auditor::compare(const Exchange& theirs) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "codec/json.hpp"
 #include "journal/journal.hpp"
 #include "property/core_model.hpp"
 #include "simulation/policy_books.hpp"
@@ -20,8 +21,11 @@ class Auditor {
 
   /// Reads on to the journal's head. Called when nothing of it is in work.
   void follow(journal::Journal& journal);
-  /// What somebody was told: these records are there, and the head was this.
-  void acknowledged(const eip712::Acknowledgement& word, uint64_t sequence);
+  /// A group that somebody may be told of.
+  void sealed(const journal::GroupInfo& group) { groups_[group.last_sequence] = group; }
+  /// What somebody was told: these records are there, the head was this, its exchange signed so,
+  /// and the answer is the one that this exchange gives at that sequence.
+  void told(const json::value& answer, const eip712::Domain& domain, const Address& identity);
   /// The exchange's own state, in between.
   void compare(const exchange::Exchange& theirs);
   /// Nothing is open any more: all money is in accounts, all units are free.
@@ -66,6 +70,8 @@ class Auditor {
   }
 
  private:
+  void acknowledged(const eip712::Acknowledgement& word, uint64_t sequence);
+  void compare_lease(const json::value& told, const LeaseId& id, const eip712::Domain& domain);
   static uint64_t at(const std::map<LeaseId, uint64_t>& times, const LeaseId& lease) {
     const auto found = times.find(lease);
     return found == times.end() ? 0 : found->second;
@@ -83,7 +89,8 @@ class Auditor {
   test::CoreModel books_;
   PolicyBooks policy_;
   size_t told_faults_ = 0;
-  std::map<uint64_t, Hash32> heads_;  ///< of the last groups, by their last sequence
+  std::map<uint64_t, journal::GroupInfo> groups_;  ///< that were answered, by their last sequence
+  std::map<uint64_t, exchange::Answer> answers_;   ///< to what was not refused, by its sequence
   std::map<std::string, uint64_t> endings_;
   std::map<LeaseId, uint64_t> matched_ms_;
   std::map<LeaseId, uint64_t> funded_ms_;

@@ -72,13 +72,7 @@ void Buyer::send(Sent sent) {
         }
         const auto value = parse_json(heard.body, {.max_bytes = 8 << 20});
         const json::object& answer = value.value().get_object();
-        if (const json::value* word = answer.if_contains("acknowledgement")) {
-          const auto read = from_json<eip712::Acknowledgement>(*word, "acknowledgement");
-          world_.expect(read.has_value(), "an acknowledgement does not parse");
-          if (read)
-            auditor_.acknowledged(*read,
-                                  from_json<uint64_t>(answer.at("sequence"), "").value_or(0));
-        }
+        if (answer.contains("acknowledgement")) exchange_.told(value.value());
         if (!sent.idempotency.empty()) {
           // The same key, the same deal: a repetition makes no second lease.
           std::set<std::string> order{

@@ -58,6 +58,10 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
   }
   pool_.on_work = [this] { soon(); };
   storage_.set_on_crash([this] { dead_ = true; });
+  storage_.set_on_torn_snapshot([this] {
+    world_.scheduler.after(0, [this] { kill(world_.faults.strikes(Fault::power_loss, 5'000)); });
+  });
+  storage_.set_on_group([this](const journal::GroupInfo& group) { auditor_.sealed(group); });
 }
 
 ExchangeHost::~ExchangeHost() {

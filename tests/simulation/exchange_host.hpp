@@ -64,6 +64,8 @@ class ExchangeHost {
   /// Called when it has taken commands.
   std::function<void()> on_step;
 
+  /// What somebody was told with an acknowledgement: a buyer's answer, or an agent's reply.
+  void told(const json::value& answer) { auditor_.told(answer, domain_, keys_.identity.address()); }
   service::Service* service() { return service_.get(); }
   const service::ExchangeKeys& keys() const { return keys_; }
   const SecretKey& operator_key() const { return operator_key_; }

@@ -35,6 +35,7 @@ enum class Fault : uint8_t {
   // Clocks.
   clock_jump,
   clock_drift,
+  torn_snapshot,  ///< the program dies amid a snapshot, or one does not read any more
   // The chain, in a world that settles on one.
   chain_turn,    ///< up to eight blocks are gone, and what was in some of them
   chain_drop,    ///< a transaction is forgotten
@@ -51,14 +52,15 @@ enum class Fault : uint8_t {
 };
 inline constexpr size_t kFaults = static_cast<size_t>(Fault::count);
 inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
-    "delay",           "reordering",    "loss",           "duplication",  "broken_link",
-    "half_open",       "partition",     "exchange_crash", "power_loss",   "torn_write",
-    "reordered_write", "failed_sync",   "full_disk",      "bit_rot",      "exchange_pause",
-    "agent_crash",     "machine_crash", "agent_disk",     "job_trouble",  "clock_jump",
-    "clock_drift",     "chain_turn",    "chain_drop",     "chain_away",   "chain_slow",
-    "chain_clock",     "chain_lost",    "chain_late",     "chain_behind", "chain_range",
-    "chain_fees",      "chain_gas"};
-/// Those of the chain are drawn from a stream of their own: worlds without one are as they were.
+    "delay",           "reordering",    "loss",           "duplication", "broken_link",
+    "half_open",       "partition",     "exchange_crash", "power_loss",  "torn_write",
+    "reordered_write", "failed_sync",   "full_disk",      "bit_rot",     "exchange_pause",
+    "agent_crash",     "machine_crash", "agent_disk",     "job_trouble", "clock_jump",
+    "clock_drift",     "torn_snapshot", "chain_turn",     "chain_drop",  "chain_away",
+    "chain_slow",      "chain_clock",   "chain_lost",     "chain_late",  "chain_behind",
+    "chain_range",     "chain_fees",    "chain_gas"};
+/// Those that came later are drawn from streams of their own: worlds without them are as they were.
+inline constexpr size_t kFirstLater = static_cast<size_t>(Fault::torn_snapshot);
 inline constexpr size_t kFirstOfChain = static_cast<size_t>(Fault::chain_turn);
 
 class Faults {
@@ -68,8 +70,9 @@ class Faults {
     if (random_.below(8) == 0) return;
     const uint64_t share = random_.between(500, 6'000);
     Random chain = random.fork("chain");
+    Random later = random.fork("later");
     for (size_t i = 0; i < kFaults; ++i)
-      on_[i] = (i < kFirstOfChain ? random_ : chain).chance(share);
+      on_[i] = (i < kFirstLater ? random_ : i < kFirstOfChain ? later : chain).chance(share);
   }
 
   bool on(Fault fault) const { return !calm_ && on_[index(fault)]; }

@@ -84,10 +84,12 @@ Result<GroupInfo> Storage::append(std::span<const ByteView> records) {
   head_ = {group.last_sequence, group.head};
   if (dies) return broken("the program is dead");
   answered_ = head_;
+  if (on_group_) on_group_(group);
   return group;
 }
 
 Result<std::unique_ptr<journal::Journal>> Storage::open() {
+  if (snapshot_damaged_) return fail(ErrorCode::corrupted, "the snapshot's hash differs");
   // The chain, from the snapshot or the base on, to what was answered and beyond.
   Head at = base_;
   const size_t count = groups_.size();
@@ -137,6 +139,7 @@ void Storage::settle(bool power_lost) {
 }
 
 void Storage::maybe_rot() {
+  if (snapshot_ && world_.faults.strikes(Fault::torn_snapshot, 2'000)) snapshot_damaged_ = true;
   if (damage_ || !world_.faults.on(Fault::bit_rot) || !random_.chance(2'000)) return;
   // Among what the next start reads: behind the snapshot.
   const uint64_t from = snapshot_ ? snapshot_->at.sequence : 0;
@@ -152,6 +155,12 @@ void Storage::maybe_rot() {
 }
 
 void Storage::repair() {
+  if (std::exchange(snapshot_damaged_, false)) {
+    const bool from_older = older_snapshot_ && older_snapshot_->at.sequence >= base_.sequence;
+    if (from_older || base_.sequence == 0)
+      snapshot_ = from_older ? std::move(older_snapshot_) : std::nullopt;
+    older_snapshot_.reset();
+  }
   if (!damage_) return;
   groups_[damage_->group].frame[damage_->byte] ^= damage_->bit;
   damage_.reset();
@@ -178,8 +187,15 @@ Result<void> Storage::save_snapshot(uint64_t sequence, ByteView state) {
   if (is_full()) return fail(ErrorCode::io_error, "No space left on device");
   for (const Kept& kept : groups_)
     if (kept.group.last_sequence == sequence) {
-      snapshot_ = journal::Snapshot{{sequence, kept.group.head}, {state.begin(), state.end()}};
-      return {};
+      const bool dies = world_.faults.strikes(Fault::torn_snapshot, 2'000);
+      // What is half written has another name: the old one is there, or the whole new one.
+      if (!dies || random_.chance(5'000)) {
+        older_snapshot_ = std::move(snapshot_);
+        snapshot_ = journal::Snapshot{{sequence, kept.group.head}, {state.begin(), state.end()}};
+      }
+      if (!dies) return {};
+      if (on_torn_snapshot_) on_torn_snapshot_();
+      return broken("the program is dead");
     }
   return fail(ErrorCode::invalid_argument, "no group ends there");
 }

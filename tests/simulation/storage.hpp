@@ -29,11 +29,16 @@ class Storage {
   void stop() { failed_ = true; }
   bool failed() const { return failed_; }
   void set_on_crash(std::function<void()> f) { on_crash_ = std::move(f); }
+  /// Called when the program is to die because it died amid a snapshot.
+  void set_on_torn_snapshot(std::function<void()> f) { on_torn_snapshot_ = std::move(f); }
+  /// Called for each group that somebody may be told of.
+  void set_on_group(std::function<void(const journal::GroupInfo&)> f) { on_group_ = std::move(f); }
   /// The program is gone: what was written and not synced is decided. With `power_lost`, its
   /// machine stopped too.
   void settle(bool power_lost);
-  bool is_damaged() const { return damage_.has_value(); }
-  /// As from a copy.
+  bool is_damaged() const { return damage_.has_value() || snapshot_damaged_; }
+  /// As from a copy; of a snapshot that does not read, by the one before, or by the journal's
+  /// start, where that is there.
   void repair();
   bool is_full() const { return full_until_ms_ > world_.scheduler.now_ms(); }
 
@@ -59,9 +64,13 @@ class Storage {
   std::deque<Kept> groups_;
   std::optional<Bytes> unsynced_;
   std::optional<journal::Snapshot> snapshot_;
+  std::optional<journal::Snapshot> older_snapshot_;  ///< the one before, in a copy
+  bool snapshot_damaged_ = false;
   bool failed_ = false;
   bool crashed_ = false;
   std::function<void()> on_crash_;
+  std::function<void()> on_torn_snapshot_;
+  std::function<void(const journal::GroupInfo&)> on_group_;
   uint64_t full_until_ms_ = 0;
   struct Damage {
     size_t group;
