@@ -143,8 +143,13 @@ void Agent::list_when_due() {
   if (!welcomed_) return;
   const uint64_t now = now_ms();
   if (!listing_.sent || now >= listing_.again_at_ms) {
-    if (auto fresh = listing_.refresh(config_.offer, exchange_seconds()); !fresh) {
-      notify({}, "the ask could not be kept: " + fresh.error().message, true);
+    std::map<OrderId, uint32_t> taken;
+    for (const auto& [id, run] : leases_)
+      if (holds_units(run))
+        taken[run.record.terms.ask_hash] += static_cast<uint32_t>(run.record.units());
+    if (auto fresh = listing_.refresh(config_.offer, exchange_seconds(), taken); !fresh) {
+      if (fresh.error().code != ErrorCode::unavailable)
+        notify({}, "the ask could not be kept: " + fresh.error().message, true);
     } else {
       parts_.link.send(ask_message(ask_reply(Pending::Kind::ask, {}), listing_.ask(),
                                    listing_.attributes(), listing_.signature()));
@@ -237,18 +242,20 @@ LeaseRun* Agent::find(const LeaseId& lease) {
   return it == leases_.end() ? nullptr : &it->second;
 }
 
-/// Units that may be promised. The exchange sells a lease's units again in the moment in which it
-/// closes it, and the match is here before that word: those of a job that is over are about to be
-/// free, and its container makes room before the next one is made (has_room_for). So are those of a
-/// match that was undone while its container was being made: it is never started.
+/// Whether its units may not be promised. The exchange sells a lease's units again in the moment in
+/// which it closes it, and the match is here before that word: those of a job that is over are
+/// about to be free, and its container makes room before the next one is made (has_room_for). So
+/// are those of a match that was undone while its container was being made: it is never started.
+bool Agent::holds_units(const LeaseRun& run) {
+  const bool hands_in_its_log = run.body == Body::exited && !run.log_delivered;
+  const bool only_made = run.record.stage == Stage::over && run.body == Body::preparing;
+  return (run.alive() && !only_made) || run.record.stage < Stage::done || hands_in_its_log;
+}
+
 uint32_t Agent::free_units() const {
   uint64_t used = 0;
-  for (const auto& [id, run] : leases_) {
-    const bool hands_in_its_log = run.body == Body::exited && !run.log_delivered;
-    const bool only_made = run.record.stage == Stage::over && run.body == Body::preparing;
-    if ((run.alive() && !only_made) || run.record.stage < Stage::done || hands_in_its_log)
-      used += run.record.units();
-  }
+  for (const auto& [id, run] : leases_)
+    if (holds_units(run)) used += run.record.units();
   const uint64_t all = config_.offer.capacity.units;
   return static_cast<uint32_t>(all - std::min(all, used));
 }

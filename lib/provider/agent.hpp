@@ -103,6 +103,7 @@ class Agent {
   uint64_t exchange_seconds() const;
   void notify(const LeaseId& lease, std::string text, bool warning = false) const;
   void list_when_due();
+  static bool holds_units(const LeaseRun& run);
   uint32_t free_units() const;
   bool has_room_for(const LeaseRun& run) const;
 

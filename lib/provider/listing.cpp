@@ -40,19 +40,28 @@ Result<void> Listing::save(const eip712::Ask& ask, const std::string& attributes
                     Durability::machine);
 }
 
-Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds) {
+Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds,
+                              const std::map<OrderId, uint32_t>& taken) {
   if (!loaded_) {
     // A damaged file costs a second ask at most; matches of the first are then turned down.
     if (auto found = load(); !found && found.error().code == ErrorCode::io_error)
       return fail(std::move(found).error());
   }
-  const bool same = !renew_ && have_ && ask_.provider == key_.address() &&
-                    ask_.rate == offer.rate.nano && ask_.units_per_node == offer.capacity.units &&
-                    ask_.min_seconds == offer.min_seconds &&
-                    ask_.max_seconds == offer.max_seconds && attributes_ == offer.attributes;
+  uint32_t here = 0;
+  uint32_t all = 0;
+  for (const auto& [ask, units] : taken) {
+    if (have_ && ask == id_) here = units;
+    all += units;
+  }
+  const uint32_t capacity = offer.capacity.units;
+  const uint32_t free = capacity - std::min(capacity, all);
   // It is renewed while the longest lease still fits into its window.
-  if (same && now_seconds >= ask_.from && now_seconds + offer.max_seconds + kDay < ask_.until)
-    return false;
+  const bool good = !renew_ && have_ && ask_.provider == key_.address() &&
+                    ask_.rate == offer.rate.nano && ask_.min_seconds == offer.min_seconds &&
+                    ask_.max_seconds == offer.max_seconds && attributes_ == offer.attributes &&
+                    now_seconds >= ask_.from && now_seconds + offer.max_seconds + kDay < ask_.until;
+  if (good && (free == 0 || ask_.units_per_node == free + here)) return false;
+  if (free == 0) return fail(ErrorCode::unavailable, "leases of an earlier ask use every unit");
   auto to_cancel = to_cancel_;
   if (have_) to_cancel.push_back(id_);
   if (to_cancel.size() > kCancelMax) to_cancel.erase(to_cancel.begin());
@@ -60,7 +69,7 @@ Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds) {
   ask.provider = key_.address();
   ask.chip = "cpu";
   ask.nodes = 1;
-  ask.units_per_node = offer.capacity.units;
+  ask.units_per_node = free;
   ask.min_units = 1;
   ask.rate = offer.rate.nano;
   ask.from = now_seconds;

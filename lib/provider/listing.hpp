@@ -6,6 +6,7 @@
 #include "provider/inventory.hpp"
 #include "provider/store.hpp"
 
+#include <map>
 #include <vector>
 
 namespace mizan::provider {
@@ -32,7 +33,11 @@ class Listing {
       : store_(store), domain_(domain), key_(key) {}
 
   /// Reads the stored ask, or makes one for `offer` at `now`. True if it is another than before.
-  Result<bool> refresh(const Offer& offer, uint64_t now_seconds);
+  /// `taken`: units of open leases by their ask. The exchange counts those of the ask itself; what
+  /// leases of earlier asks use is not offered meanwhile. unavailable: a new ask is due, and no
+  /// unit is free.
+  Result<bool> refresh(const Offer& offer, uint64_t now_seconds,
+                       const std::map<OrderId, uint32_t>& taken = {});
 
   /// The next refresh makes another ask, whatever the offer.
   void renew() { renew_ = true; }

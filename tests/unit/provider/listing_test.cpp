@@ -27,6 +27,56 @@ TEST(Listing, ListsAnewWhatTheExchangeHasEnded) {
   EXPECT_EQ(world.rejects, 0U);
 }
 
+/// The exchange counts what leases of this ask use, and does not know that those of an earlier one
+/// are on the same machine.
+TEST(Listing, OffersNoUnitThatALeaseOfAnEarlierAskUses) {
+  World world({.runs_ms = 120'000});
+  world.job.cores = 3;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const uint32_t all = world.ask->units_per_node;
+  const LeaseId first = world.match();
+  const auto ended_by_a_listing = [&] {
+    const uint64_t nonce = world.ask->nonce;
+    world.ask_error = Error{ErrorCode::replayed, "was cancelled", {}};
+    world.run_for(65'000);
+    world.ask_error.reset();
+    return world.run_until([&] { return world.ask->nonce > nonce; }, 20'000);
+  };
+  ASSERT_TRUE(ended_by_a_listing());
+  EXPECT_EQ(world.ask->units_per_node, all - 3);
+  world.job.cores = 1;
+  const LeaseId second = world.match();
+  ASSERT_TRUE(world.run_until([&] { return over(world, first); }));
+  EXPECT_FALSE(over(world, second));
+  // What is free again is offered soon: all but the second lease's unit, whose ask is replaced.
+  ASSERT_TRUE(world.run_until([&] { return world.ask->units_per_node == all - 1; }, 70'000));
+  ASSERT_TRUE(world.run_until([&] { return over(world, second); }));
+  ASSERT_TRUE(world.run_until([&] { return world.ask->units_per_node == all; }, 70'000));
+  EXPECT_EQ(world.rejects, 0U) << world.last_reject;
+}
+
+TEST(Listing, ListsNothingWhileAnEarlierAsksLeaseUsesEveryUnit) {
+  World world({.runs_ms = 120'000});
+  world.job.cores = world.config.offer.capacity.units;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const eip712::Ask old = *world.ask;
+  const LeaseId id = world.match();
+  world.run_for(1'000);
+  world.kill_agent();
+  world.config.offer.rate = Rate{2'000'000};
+  world.boot();
+  world.run_for(20'000);
+  EXPECT_EQ(world.ask->nonce, old.nonce);
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
+  ASSERT_TRUE(world.run_until([&] { return world.ask->nonce > old.nonce; }, 20'000));
+  EXPECT_EQ(world.ask->rate, 2'000'000U);
+  EXPECT_EQ(world.ask->units_per_node, old.units_per_node);
+}
+
 TEST(Listing, ListsNothingThatItWouldForget) {
   World world;
   world.boot();
