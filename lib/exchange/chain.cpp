@@ -71,6 +71,9 @@ Result<void> Exchange::Core::check_clears() const {
                 "no lease opens: " + hex0x(state.chain_alarm->view()) +
                     " opened on the contract and was never cleared here, so the clearance key is "
                     "stolen: have the guardian revoke it");
+  if (state.chain_away)
+    return fail(ErrorCode::unavailable,
+                "no lease opens: the exchange has not heard the chain for minutes");
   if (mirror->sums().paused)
     return fail(ErrorCode::unavailable, "no lease opens: the contract is paused");
   if (mirror->sums().clearance_key != state.config->clearance)
@@ -168,6 +171,15 @@ Result<Answer> Exchange::Core::run(const ChainGas& command) {
     return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it needs no gas");
   const bool opened = check_opens().has_value();
   state.gas_low = command.low;
+  if (!opened && check_opens()) woken_bids_ = true;
+  return Answer{};
+}
+
+Result<Answer> Exchange::Core::run(const ChainAway& command) {
+  if (state.ledger.mirror() == nullptr)
+    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  const bool opened = check_opens().has_value();
+  state.chain_away = command.away;
   if (!opened && check_opens()) woken_bids_ = true;
   return Answer{};
 }
@@ -316,26 +328,6 @@ void Exchange::Core::expire_openings() {
   }
 }
 
-EndWants end_wants(const Lease& lease, const ledger::Mirror& mirror, uint64_t close_delay_s) {
-  EndWants wants;
-  const ledger::ChainLease* there = mirror.find(lease.id);
-  if (there == nullptr || there->closed) return wants;
-  wants.close = lease.close.has_value();
-  // As the contract bounds it: by its own clock, and in whole units of the token.
-  uint64_t end = lease.terms.start + lease.terms.seconds;
-  if (there->stopped != 0) end = std::min(end, there->stopped);
-  const uint64_t now = mirror.last().time;
-  const uint64_t from = std::max(there->opened, lease.terms.start);
-  const uint64_t to = std::min(now, end);
-  const auto bound = cost(Rate{lease.terms.rate}, lease.units(), to > from ? to - from : 0);
-  const u128 payable = std::min(lease.vouchered, bound.value_or(Money{lease.vouchered}).nano);
-  // What time has not earned yet is waited for: one claim is enough.
-  const bool whole = payable == lease.vouchered || now >= end;
-  wants.claim = whole && mirror.units(Money{payable}) > there->paid;
-  wants.finalize = now > end + close_delay_s;
-  return wants;
-}
-
 const ledger::Mirror* Exchange::chain() const {
   return core_->state.ledger.mirror();
 }
@@ -344,6 +336,9 @@ std::optional<LeaseId> Exchange::chain_alarm() const {
 }
 bool Exchange::gas_is_low() const {
   return core_->state.gas_low;
+}
+bool Exchange::chain_away() const {
+  return core_->state.chain_away;
 }
 Result<void> Exchange::opens() const {
   return core_->check_opens();

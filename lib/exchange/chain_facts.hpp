@@ -137,4 +137,12 @@ struct ChainGas {
   MIZAN_FIELDS(low)
 };
 
+/// The chain has not been heard for long, or is heard again. While it is away no lease opens, and
+/// no voucher is due: a buyer may have stopped its lease there, and what the contract would not pay
+/// is promised to nobody.
+struct ChainAway {
+  bool away = false;
+  MIZAN_FIELDS(away)
+};
+
 }  // namespace mizan::exchange

@@ -93,9 +93,10 @@ struct State {
   IdMap<Subject, UnitSeconds> worked;                              ///< by leases that are over
   std::optional<LeaseId> chain_alarm;  ///< the first that opened and was never cleared
   bool gas_low = false;                ///< ChainGas said so
+  bool chain_away = false;             ///< and ChainAway
   MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
                leases, grants, answers, policy, facts, listings, prohibited, licences,
-               policy_nonces, worked, chain_alarm, gas_low)
+               policy_nonces, worked, chain_alarm, gas_low, chain_away)
 };
 
 /// What the leases of a subject use that are not over.
@@ -298,9 +299,6 @@ class Exchange::Core {
   Answered run(const Close& command);
   Answered run(const RequestClose& command);
   Answered run(const Finalize& command);
-  bool waits_for_close(const Lease& lease) const;
-  Result<Answer> close_late(Lease& lease, const Close& command);
-  void keep_request(Lease& lease, const RequestClose& command);
   Result<Lease*> find_lease(const LeaseId& id);
   bool take_status(Lease& lease, const eip712::LeaseStatus& status);
   void cover(Lease& lease) const;
@@ -320,6 +318,7 @@ class Exchange::Core {
   Answered run(const ChainTakenBack& command);
   Answered run(const NotOpened& command);
   Answered run(const ChainGas& command);
+  Answered run(const ChainAway& command);
   const ledger::ChainLease* on_chain(const LeaseId& id) const;
   bool locked_on_chain(const LeaseId& id) const;
   bool wants_opening(const Lease& lease) const;
@@ -335,6 +334,11 @@ class Exchange::Core {
   void give_up(Lease& lease);
   void end_unopened(Lease& lease, const std::string& reason);
   void expire_openings();
+
+  // chain_ends.cpp
+  bool waits_for_close(const Lease& lease) const;
+  Answered close_late(Lease& lease, const Close& command);
+  void keep_request(Lease& lease, const RequestClose& command);
 
   // deadlines.cpp
   void advance();

@@ -91,6 +91,7 @@ class Exchange {
   /// The first lease that opened on the contract and that this exchange never cleared.
   std::optional<LeaseId> chain_alarm() const;
   bool gas_is_low() const;
+  bool chain_away() const;  ///< as ChainAway said last
   /// An error (unavailable) that says why no lease can open now.
   Result<void> opens() const;
   std::vector<const Lease*> opening() const;   ///< those that wait for the chain's Opened

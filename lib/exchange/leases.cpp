@@ -260,40 +260,6 @@ Result<Answer> Exchange::Core::run(const Close& command) {
   return Answer{lease->order, {lease->id}, false, false};
 }
 
-/// On a chain: over, or about to be, without the provider's word, by which alone the contract ends
-/// it at once.
-bool Exchange::Core::waits_for_close(const Lease& lease) const {
-  if (state.ledger.mirror() == nullptr || lease.close || !lease.accepted()) return false;
-  return lease.over() ? locked_on_chain(lease.id) : lease.closing;
-}
-
-/// The provider's word after its bill was fixed without it.
-Result<Answer> Exchange::Core::close_late(Lease& lease, const Close& command) {
-  const Money charge{lease.over() ? lease.vouchered : lease.final_charge};
-  const Money pay = charge - part_of(charge, lease.terms.fee_bps);
-  if (pay < Money{command.close.min_paid})
-    return fail(ErrorCode::conflict, "close.minPaid is above the pay, which is " + to_string(pay));
-  lease.close = command.close;
-  lease.close_signature = command.signature;
-  if (settling.contains(lease.id)) emit(CloseWanted{lease.id});
-  return Answer{lease.order, {lease.id}, false, false};
-}
-
-/// For the service to bring to the contract. A newer one takes the place of one that the contract
-/// has not heard: it may have refused that.
-void Exchange::Core::keep_request(Lease& lease, const RequestClose& command) {
-  if (state.ledger.mirror() == nullptr) return;
-  const eip712::RequestClose& fresh = command.request;
-  const bool brought = lease.request && !wants_stop(lease) && on_chain(lease.id) != nullptr;
-  if (brought || (lease.request && (lease.request->nonce == fresh.nonce ||
-                                    lease.request->deadline >= fresh.deadline)))
-    return;
-  lease.request = fresh;
-  lease.request_signature = command.signature;
-  if (stopping.contains(lease.id)) emit(StopWanted{lease.id});
-  note_chain(lease);
-}
-
 Result<Answer> Exchange::Core::run(const RequestClose& command) {
   if (command.request.deadline < seconds_now())
     return bad_field("request.deadline", "has passed: sign a new request", ErrorCode::expired);

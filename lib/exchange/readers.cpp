@@ -156,7 +156,7 @@ std::vector<const Lease*> Exchange::live_leases_of(const Address& provider) cons
 
 std::vector<const Lease*> Exchange::due_vouchers() const {
   std::vector<const Lease*> out;
-  if (!core_->state.config) return out;
+  if (!core_->state.config || core_->state.chain_away) return out;
   const uint64_t interval_ms = uint64_t{core_->state.config->voucher_interval_s} * 1000;
   for (const LeaseId& id : core_->unvouchered) {
     const Lease* lease = find_lease(id);

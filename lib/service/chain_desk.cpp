@@ -18,6 +18,7 @@ using settlement::SendState;
 
 constexpr uint64_t kLongestPause = 64;  // blocks
 constexpr uint64_t kRefusedPauseMs = 30'000;
+constexpr uint64_t kAwayMs = 300'000;   // without a word of the chain
 constexpr uint64_t kBusyPauseMs = 250;  // where the exchange has no time to take it now
 constexpr u128 kGasOfALease = 200'000;  // to open and to end it, with a claim or a stop
 constexpr uint64_t kGasBlocks = 4;      // between two looks at what is left
@@ -69,7 +70,9 @@ settlement::CloseItem close_item(const Lease& lease) {
 ChainDesk::ChainDesk(Context& context, settlement::Outbox outbox)
     : context_(context),
       chain_(*context.state.unlocked().config()->chain),
-      outbox_(std::move(outbox)) {}
+      outbox_(std::move(outbox)),
+      heard_at_ms_(context.parts.clock.monotonic().ms),
+      away_(context.state.unlocked().chain_away()) {}
 
 Result<std::unique_ptr<ChainDesk>> ChainDesk::open(Context& context) {
   const ChainParts& parts = *context.parts.chain;
@@ -109,6 +112,7 @@ void ChainDesk::wait(std::chrono::milliseconds most) {
 bool ChainDesk::step() {
   auto followed = follow();
   const bool more = followed.value_or(false);
+  tell_away(followed.has_value());
   note("follow", followed ? Result<void>{} : Result<void>(fail(std::move(followed).error())));
   bring_when_due();
   const auto ended = [this] {
@@ -120,11 +124,24 @@ bool ChainDesk::step() {
   if (ended() != before) bring_due_ = true;
   note("forget", forget_ended());
   if (followed) note("gas", watch_gas());
-  ChainBoard::Health health{seen_to_, {}, gas_};
+  ChainBoard::Health health{seen_to_, {}, gas_, away_};
   for (const auto& [what, why] : troubles_)
     if (health.trouble.empty()) health.trouble = why;
   context_.chain.set(std::move(health));
   return more;
+}
+
+/// Tells the exchange when the chain was not heard for long, and when it is heard again.
+void ChainDesk::tell_away(bool heard) {
+  const uint64_t now = context_.parts.clock.monotonic().ms;
+  if (heard) heard_at_ms_ = now;
+  const bool away = now - heard_at_ms_ > kAwayMs;
+  if (away_.exchange(away) == away) return;
+  if (away) context_.parts.log.error("chain_away", {{"note", "no lease opens until it is heard"}});
+  context_.sequencer.submit(exchange::ChainAway{away}, std::nullopt,
+                            [this, away](const Result<Applied>& applied) {
+                              if (!applied) away_ = !away;  // it is told again
+                            });
 }
 
 /// Tells the log when something gets in the way, and when it is gone.

@@ -6,6 +6,7 @@
 #include "settlement/follower.hpp"
 #include "settlement/outbox.hpp"
 
+#include <atomic>
 #include <set>
 
 namespace mizan::service {
@@ -40,6 +41,7 @@ class ChainDesk {
   ChainDesk(Context& context, settlement::Outbox outbox);
 
   Result<bool> follow();
+  void tell_away(bool heard);
   void submit(const settlement::Change& change);
   void bring_when_due();
   Result<void> bring();
@@ -67,6 +69,8 @@ class ChainDesk {
   std::optional<u128> gas_;   ///< wei of the gas account, once it is known
   u128 gas_for_ = 0;          ///< as many leases it would pay for
   uint64_t gas_read_at_ = 0;  ///< that block
+  uint64_t heard_at_ms_ = 0;  ///< the chain, the last time
+  std::atomic<bool> away_;    ///< as the exchange was told
 
   std::mutex mutex_;  ///< guards what is below
   std::condition_variable changed_;

@@ -77,6 +77,7 @@ class ChainBoard {
     uint64_t block = 0;         ///< up to which everything was seen
     std::string trouble{};      ///< why it does not go on; "" if it does
     std::optional<u128> gas{};  ///< wei of the account that pays for transactions; once it is known
+    bool away = false;          ///< for so long that no lease opens
   };
   Health get() const {
     const std::lock_guard lock(mutex_);

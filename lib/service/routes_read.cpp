@@ -88,7 +88,8 @@ void Routes::get_health(Call call) {
   json::object out{{"status", "ok"}, {"sequence", sequence}, {"timeMs", context_.time.now().ms}};
   if (context_.parts.chain != nullptr) {
     const ChainBoard::Health chain = context_.chain.get();
-    json::object told{{"block", chain.block}, {"trouble", text_json(chain.trouble)}};
+    json::object told{
+        {"block", chain.block}, {"trouble", text_json(chain.trouble)}, {"away", chain.away}};
     if (chain.gas) told["gasWei"] = to_string(*chain.gas);
     out["chain"] = std::move(told);
   }

@@ -109,7 +109,8 @@ struct Answered {
 /// same journal, as after a SIGKILL.
 class World {
  public:
-  explicit World(std::function<void(ServiceConfig&)> change = {}) : configure(std::move(change)) {
+  explicit World(std::function<void(ServiceConfig&)> change = {}, const ChainParts* on = nullptr)
+      : configure(std::move(change)), chain(on) {
     restart();
   }
 
@@ -128,7 +129,7 @@ class World {
     config.log_bytes_max = 1000;
     config.artifacts.each_bytes = 100'000;
     if (configure) configure(config);
-    return Service::open(config, {clock, *pool, *journal, keys, log});
+    return Service::open(config, {clock, *pool, *journal, keys, log, chain});
   }
   /// Until nothing is left to do.
   void settle() {
@@ -325,6 +326,7 @@ class World {
       R"({"cores":{"source":"measured","value":4},"memory_gb":{"source":"measured","value":8}})";
 
   std::function<void(ServiceConfig&)> configure;
+  const ChainParts* chain;  ///< null: credits
   std::string attributes = kAttributes;
   ManualClock clock;
   std::vector<std::string> lines;

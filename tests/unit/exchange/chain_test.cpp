@@ -532,6 +532,28 @@ TEST_F(ChainTest, NothingIsMatchedWhileTheContractIsPausedOrHasAnotherKey) {
   EXPECT_EQ(w.seen<Matched>().size(), 1u);
 }
 
+/// A buyer may have stopped its lease there: nothing is promised that the contract may not pay.
+TEST_F(ChainTest, NothingIsMatchedNorVoucheredWhileTheChainIsAway) {
+  PlaceBid waits = w.bid(kBuyer, 5);
+  waits.spec = ChainWorld::spec("", false);
+  w.ok(waits);
+  const LeaseId id = running();
+  w.wait_ms(10'000);
+  w.beat(id, 2, 0, 20'000);
+  ASSERT_EQ(w.core.due_vouchers().size(), 1u);
+  w.ok(ChainAway{true});
+  EXPECT_TRUE(w.core.chain_away());
+  EXPECT_TRUE(w.core.due_vouchers().empty());
+  const size_t before = w.seen<Matched>().size();
+  w.ok(w.ask(kOther, 4));
+  EXPECT_EQ(w.seen<Matched>().size(), before);
+  EXPECT_EQ(w.code(w.bid(kBuyer, 20)), ErrorCode::unavailable);
+  w.check();
+  w.ok(ChainAway{false});
+  EXPECT_EQ(w.seen<Matched>().size(), before + 1);
+  EXPECT_EQ(w.core.due_vouchers().size(), 1u);
+}
+
 TEST_F(ChainTest, AWithdrawalBeforeTheOpeningCostsTheBuyerItsMatchAlone) {
   const LeaseId id = opening();
   w.sees({chain::Withdrawn{party(kBuyer), party(kBuyer), 999'500}});
@@ -585,6 +607,7 @@ TEST(Credits, HaveNoChain) {
   test::CoreWorld w;
   EXPECT_EQ(w.code(ChainSeen{}), ErrorCode::unsupported_key);
   EXPECT_EQ(w.code(ChainTakenBack{}), ErrorCode::unsupported_key);
+  EXPECT_EQ(w.code(ChainAway{}), ErrorCode::unsupported_key);
   EXPECT_EQ(w.core.chain(), nullptr);
   EXPECT_TRUE(w.core.opens());
 }
