@@ -14,7 +14,7 @@ constexpr size_t kMostFacts = 100'000;
 struct Hearer {
   ledger::Mirror& mirror;
   const IdMap<LeaseId, Lease>& leases;
-  std::optional<LeaseId> stray{};
+  std::optional<StrayLease> stray{};
   std::vector<chain::BidsCancelled> cancelled{};
 
   Result<void> operator()(const chain::Deposited& e) { return mirror.deposit(e.owner, e.amount); }
@@ -25,7 +25,8 @@ struct Hearer {
   Result<void> operator()(const chain::Opened& e) {
     const auto lease = leases.find(e.lease);
     const bool known = lease != leases.end();
-    if (!stray && !(known && lease->second.accepted())) stray = e.lease;
+    if (!stray && !(known && lease->second.accepted()))
+      stray = {e.lease, mirror.sums().clearance_key};
     std::optional<ledger::Parties> parties;
     if (known)
       parties = {lease->second.terms.buyer, lease->second.terms.provider, lease->second.payees};
@@ -63,20 +64,28 @@ Result<void> Exchange::Core::check_opens() const {
   return check_clears();
 }
 
+std::optional<LeaseId> Exchange::Core::alarm() const {
+  const ledger::Mirror* mirror = state.ledger.mirror();
+  // Where another key is in force, that one can open nothing more.
+  if (!state.stray || mirror->sums().clearance_key != state.stray->key) return {};
+  return state.stray->lease;
+}
+
 Result<void> Exchange::Core::check_clears() const {
   const ledger::Mirror* mirror = state.ledger.mirror();
   if (mirror == nullptr) return {};
-  if (state.chain_alarm)
+  if (const auto stray = alarm())
     return fail(ErrorCode::unavailable,
-                "no lease opens: " + hex0x(state.chain_alarm->view()) +
-                    " opened on the contract and was never cleared here, so the clearance key is "
-                    "stolen: have the guardian revoke it");
+                "no lease opens: " + hex0x(stray->view()) +
+                    " opened on the contract and was never cleared here, so that the clearance key "
+                    "is stolen, or the exchange was restored from an older backup: the guardian "
+                    "has to revoke the key, and another to take its place");
   if (state.chain_away)
     return fail(ErrorCode::unavailable,
                 "no lease opens: the exchange has not heard the chain for minutes");
   if (mirror->sums().paused)
     return fail(ErrorCode::unavailable, "no lease opens: the contract is paused");
-  if (mirror->sums().clearance_key != state.config->clearance)
+  if (mirror->sums().clearance_key != state.clearance)
     return fail(ErrorCode::unavailable,
                 "no lease opens: the contract's clearance key is another one than the exchange's");
   return {};
@@ -126,9 +135,9 @@ Result<Answer> Exchange::Core::run(const ChainSeen& command) {
       return fail(heard.error());
     }
   const ledger::Mirror::Touched touched = mirror->end();
-  if (hearer.stray && !state.chain_alarm) {
-    state.chain_alarm = hearer.stray;
-    emit(ChainAlarm{*hearer.stray});
+  if (hearer.stray && !(state.stray && state.stray->key == hearer.stray->key)) {
+    state.stray = hearer.stray;
+    emit(ChainAlarm{hearer.stray->lease});
   }
   for (const chain::BidsCancelled& one : hearer.cancelled) {
     if (!state.ledger.knows(one.owner)) continue;
@@ -180,6 +189,17 @@ Result<Answer> Exchange::Core::run(const ChainAway& command) {
     return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
   const bool opened = check_opens().has_value();
   state.chain_away = command.away;
+  if (!opened && check_opens()) woken_bids_ = true;
+  return Answer{};
+}
+
+Result<Answer> Exchange::Core::run(const UseClearanceKey& command) {
+  if (state.ledger.mirror() == nullptr)
+    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: its keys are fixed");
+  if (command.key.is_zero() || command.key == state.config->meter)
+    return bad_field("key", "is neither zero nor the meter's");
+  const bool opened = check_opens().has_value();
+  state.clearance = command.key;
   if (!opened && check_opens()) woken_bids_ = true;
   return Answer{};
 }
@@ -332,7 +352,10 @@ const ledger::Mirror* Exchange::chain() const {
   return core_->state.ledger.mirror();
 }
 std::optional<LeaseId> Exchange::chain_alarm() const {
-  return core_->state.chain_alarm;
+  return core_->alarm();
+}
+const Address& Exchange::clearance() const {
+  return core_->state.clearance;
 }
 bool Exchange::gas_is_low() const {
   return core_->state.gas_low;

@@ -136,6 +136,12 @@ struct ChainGas {
   bool low = false;
   MIZAN_FIELDS(low)
 };
+/// The key with which the exchange signs clearances from now on: the operator has put it in the
+/// place of the one before, which was stolen, say.
+struct UseClearanceKey {
+  Address key;
+  MIZAN_FIELDS(key)
+};
 
 /// The chain has not been heard for long, or is heard again. While it is away no lease opens, and
 /// no voucher is due: a buyer may have stopped its lease there, and what the contract would not pay

@@ -70,6 +70,14 @@ using AnswerKey = std::pair<Address, std::string>;
 /// Unit-seconds by chip; the chip "" stands for more chips than are told apart.
 using UnitSeconds = std::map<std::string, uint64_t>;
 
+/// A lease that opened on the contract and that this exchange never cleared, and the clearance key
+/// that was in force then.
+struct StrayLease {
+  LeaseId lease;
+  Address key;
+  MIZAN_FIELDS(lease, key)
+};
+
 /// All that a snapshot holds; everything else is derived from it.
 struct State {
   std::optional<Genesis> config;
@@ -91,12 +99,13 @@ struct State {
   std::map<std::string, eip712::LicenceOnFile> licences;           ///< by number
   std::map<std::pair<Address, uint64_t>, uint64_t> policy_nonces;  ///< of signers -> deadline
   IdMap<Subject, UnitSeconds> worked;                              ///< by leases that are over
-  std::optional<LeaseId> chain_alarm;  ///< the first that opened and was never cleared
-  bool gas_low = false;                ///< ChainGas said so
-  bool chain_away = false;             ///< and ChainAway
+  std::optional<StrayLease> stray;  ///< the first that opened by a key and was never cleared
+  bool gas_low = false;             ///< ChainGas said so
+  bool chain_away = false;          ///< and ChainAway
+  Address clearance;                ///< the exchange's own key
   MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
                leases, grants, answers, policy, facts, listings, prohibited, licences,
-               policy_nonces, worked, chain_alarm, gas_low, chain_away)
+               policy_nonces, worked, stray, gas_low, chain_away, clearance)
 };
 
 /// What the leases of a subject use that are not over.
@@ -157,6 +166,8 @@ class Exchange::Core {
   static UnixMs held_until(const Lease& lease);
 
   // chain.cpp
+  /// The stray lease whose key is in force still.
+  std::optional<LeaseId> alarm() const;
   /// Whether the contract opens what the exchange clears; and whether there is gas for new leases.
   Result<void> check_clears() const;
   Result<void> check_opens() const;
@@ -319,6 +330,7 @@ class Exchange::Core {
   Answered run(const NotOpened& command);
   Answered run(const ChainGas& command);
   Answered run(const ChainAway& command);
+  Answered run(const UseClearanceKey& command);
   const ledger::ChainLease* on_chain(const LeaseId& id) const;
   bool locked_on_chain(const LeaseId& id) const;
   bool wants_opening(const Lease& lease) const;

@@ -112,8 +112,9 @@ struct CloseWanted {
   LeaseId lease;
 };
 
-/// A lease opened on the contract that this exchange never cleared: its key is stolen. Nothing is
-/// matched from now on.
+/// A lease opened on the contract that this exchange never cleared: its key is stolen, or the
+/// exchange was restored from a backup that is older than the lease. Nothing is matched until
+/// another key is in force.
 struct ChainAlarm {
   LeaseId lease;
 };

@@ -151,6 +151,7 @@ Result<Answer> Exchange::Core::run(const Genesis& genesis) {
   if (!options_text) return fail(options_text.error());
   MIZAN_CHECK(check_chain(genesis));
   state.config = genesis;
+  state.clearance = genesis.clearance;
   domain_ = domain_of(genesis);
   if (genesis.chain) {
     const ChainSettlement& chain = *genesis.chain;
@@ -219,6 +220,8 @@ Result<void> Exchange::Core::rebuild() {
   MIZAN_CHECK(state.ledger.audit());
   if (state.config->chain.has_value() != (state.ledger.mirror() != nullptr))
     return corrupted("where its money is");
+  if (state.clearance.is_zero() || (state.stray && state.ledger.mirror() == nullptr))
+    return corrupted("its clearance key");
   std::set<uint64_t> sequences;
   for (auto& [id, record] : state.asks) {
     const eip712::Ask& ask = record.ask;

@@ -88,8 +88,10 @@ class Exchange {
 
   /// What the contract holds, as far as it was told: its places too. Null on credits.
   const ledger::Mirror* chain() const;
-  /// The first lease that opened on the contract and that this exchange never cleared.
+  /// A lease that opened on the contract and that this exchange never cleared, as long as the key
+  /// that it opened by is in force.
   std::optional<LeaseId> chain_alarm() const;
+  const Address& clearance() const;  ///< with which the exchange signs clearances
   bool gas_is_low() const;
   bool chain_away() const;  ///< as ChainAway said last
   /// An error (unavailable) that says why no lease can open now.

@@ -85,10 +85,13 @@ Result<std::unique_ptr<ChainDesk>> ChainDesk::open(Context& context) {
 void ChainDesk::tell(const exchange::Event& event) {
   if (const auto* alarm = std::get_if<exchange::ChainAlarm>(&event))
     context_.parts.log.error(
-        "chain_alarm", {{"lease", hex0x(alarm->lease.view())},
-                        {"note",
-                         "it opened on the contract, and this exchange never cleared it: have "
-                         "the guardian revoke the clearance key; nothing opens from now on"}});
+        "chain_alarm",
+        {{"lease", hex0x(alarm->lease.view())},
+         {"note",
+          "it opened on the contract, and this exchange never cleared it: the clearance key is "
+          "stolen, or the exchange was restored from an older backup. Have the "
+          "guardian revoke the key and put another in its place; nothing opens "
+          "until then"}});
   if (std::holds_alternative<exchange::OpenWanted>(event) ||
       std::holds_alternative<exchange::StopWanted>(event) ||
       std::holds_alternative<exchange::CloseWanted>(event))

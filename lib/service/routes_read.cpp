@@ -50,12 +50,12 @@ void answer(const Call& call, const Result<json::value>& value) {
 
 void Routes::get_exchange(Call call) {
   const exchange::Genesis& config = *context_.state.unlocked().config();
-  const Hash32 rule_set =
-      context_.state.read([](const Exchange& core) { return core.policy().rule_set; });
+  const auto [rule_set, clearance] = context_.state.read(
+      [](const Exchange& core) { return std::pair(core.policy().rule_set, core.clearance()); });
   json::object out{{"id", to_json(config.exchange_id)},
                    {"identity", to_json(config.identity)},
                    {"meter", to_json(config.meter)},
-                   {"clearance", to_json(config.clearance)},
+                   {"clearance", to_json(clearance)},
                    {"operator", to_json(config.operator_)},
                    {"domain", domain_json(context_.domain)},
                    {"feeBps", config.fee_bps},

@@ -53,8 +53,9 @@ Result<void> check_genesis(const exchange::Genesis& kept, const exchange::Genesi
             ", which cannot change; use that, or another folder",
         {}}.with("field", field));
   };
+  // On a chain another clearance key may take the place of one that was stolen.
   if (kept.identity != wanted.identity || kept.meter != wanted.meter ||
-      kept.clearance != wanted.clearance)
+      (!kept.chain && kept.clearance != wanted.clearance))
     return differs("keys", "other keys (identity " + to_checksum(kept.identity) + ")");
   if (kept.operator_ != wanted.operator_) return differs("operator", to_checksum(kept.operator_));
   if (kept.fee_bps != wanted.fee_bps) return differs("fee_bps", std::to_string(kept.fee_bps));
@@ -179,6 +180,15 @@ Result<void> Service::Impl::begin() {
   else
     context.sequencer.submit(genesis, std::nullopt, note);
   context.sequencer.submit(exchange::Resume{}, std::nullopt, note);
+  const Address clearance = context.parts.keys.clearance.address();
+  if (kept && kept->chain && context.state.unlocked().clearance() != clearance) {
+    context.parts.log.warn("clearance_key",
+                           {{"address", to_checksum(clearance)},
+                            {"note",
+                             "another one than before; leases open once the contract's "
+                             "guardian has put it in force"}});
+    context.sequencer.submit(exchange::UseClearanceKey{clearance}, std::nullopt, note);
+  }
   while (context.sequencer.step()) {
   }
   if (refused) return fail(*std::move(refused));

@@ -87,6 +87,37 @@ class Evm(unittest.TestCase):
             market.check_chain(self)
             market.check_replay(self)
 
+    def check_new_key(self, market):
+        """Another clearance key in the place of one that may be stolen: here, and at the contract."""
+        keys = market.exchange_state / "keys"
+        spare = market.folder / "spare"
+        made = market.run([BINARY, "--home", spare, "--passphrase-file", keys / "passphrase",
+                           "--json", "key", "new", "clearance"])
+        address = json.loads(made.stdout)["address"]
+        market.exchange.terminate()
+        shutil.copy(spare / "keys" / "clearance.json", keys / "clearance.json")
+        market.start_exchange()
+        self.assertIn("clearance_key", market.exchange.text())
+        self.assertEqual(market.get("/v1/exchange")[1]["clearance"].lower(), address.lower())
+        wait_until(lambda: market.get("/v1/offers")[1]["offers"], "an offer")
+        job = counting_job(market, "cleared", lines=3)
+        client = market.start_run(job)
+        self.assertNotEqual(client.wait(), 0)
+        self.assertIn("clearance key is another one", client.said())
+        market.chain("operator", "contract", "revoke-clearance-key")
+        market.chain("operator", "contract", "propose-clearance-key", address)
+        market.rpc("evm_increaseTime", 48 * 3600)
+        market.mine()
+        market.chain("operator", "contract", "accept-clearance-key")
+        seen = market.get("/v1/health")[1]["chain"]["block"]
+        wait_until(lambda: market.get("/v1/health")[1]["chain"]["block"] > seen + 2, "it is seen")
+        # Matched again; by the chain's clock, which is days ahead here, the lease is over already.
+        before = self.newest(market)["lease"]
+        client = market.start_run(job)
+        client.wait()
+        self.assertIn("did not open the lease", client.said())
+        self.assertNotEqual(self.newest(market)["lease"], before)
+
     def check_gas(self, market):
         """Where the gas account is empty nothing new opens, and everybody is told."""
         def trouble():
@@ -167,6 +198,7 @@ class Evm(unittest.TestCase):
             client.wait()
             self.assertGreater(int(self.newest(market)["paid"]), 0)
             market.start_agent(wait=False)
+            self.check_new_key(market)
             market.check_money(self)
             market.check_chain(self)
             market.check_replay(self)

@@ -497,6 +497,35 @@ TEST_F(ChainTest, NothingIsMatchedOnceAKeyIsStolen) {
   EXPECT_EQ(state(live), LeaseState::failed);
 }
 
+/// Stolen, or restored from an older backup: another key ends it, at the contract and here.
+TEST_F(ChainTest, AnotherClearanceKeyEndsTheAlarm) {
+  const Address spare = party(77);
+  const LeaseId stray = keccak256("stray");
+  w.sees({chain::Opened{stray, 500, w.seconds()}});
+  EXPECT_EQ(w.core.chain_alarm(), stray);
+  EXPECT_NE(w.core.opens().error().message.find("restored from an older backup"),
+            std::string::npos);
+  w.ok(UseClearanceKey{spare});
+  EXPECT_EQ(w.core.clearance(), spare);
+  EXPECT_FALSE(w.core.opens()) << "the contract takes the old key's still";
+  EXPECT_EQ(w.core.chain_alarm(), stray);
+  w.sees({chain::ClearanceKeyIs{spare}});
+  EXPECT_FALSE(w.core.chain_alarm());
+  EXPECT_TRUE(w.core.opens());
+  w.check();
+  w.turns(1);
+  EXPECT_EQ(w.core.chain_alarm(), stray) << "the turn has put the old key in force again";
+  w.sees({chain::ClearanceKeyIs{spare}});
+  matched();
+  EXPECT_EQ(w.seen<ChainAlarm>().size(), 1u);
+  // The new one can be stolen as well.
+  w.sees({chain::Opened{keccak256("another"), 500, w.seconds()}});
+  EXPECT_EQ(w.core.chain_alarm(), keccak256("another"));
+  EXPECT_EQ(w.seen<ChainAlarm>().size(), 2u);
+  EXPECT_EQ(w.code(UseClearanceKey{}), ErrorCode::invalid_argument);
+  EXPECT_EQ(w.code(UseClearanceKey{w.core.config()->meter}), ErrorCode::invalid_argument);
+}
+
 /// Even a lease that was matched here is not cleared before the provider accepts it.
 TEST_F(ChainTest, AnOpeningBeforeTheAcceptanceIsAnAlarm) {
   const LeaseId id = matched();
