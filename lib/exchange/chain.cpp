@@ -61,6 +61,9 @@ Result<void> Exchange::Core::check_opens() const {
   if (state.gas_low)
     return fail(ErrorCode::unavailable,
                 "no lease opens: the exchange's gas account is too low to open leases; try later");
+  if (state.chain_away)
+    return fail(ErrorCode::unavailable,
+                "no lease opens: the exchange has not heard the chain for minutes");
   return check_clears();
 }
 
@@ -80,9 +83,6 @@ Result<void> Exchange::Core::check_clears() const {
                     " opened on the contract and was never cleared here, so that the clearance key "
                     "is stolen, or the exchange was restored from an older backup: the guardian "
                     "has to revoke the key, and another to take its place");
-  if (state.chain_away)
-    return fail(ErrorCode::unavailable,
-                "no lease opens: the exchange has not heard the chain for minutes");
   if (mirror->sums().paused)
     return fail(ErrorCode::unavailable, "no lease opens: the contract is paused");
   if (mirror->sums().clearance_key != state.clearance)

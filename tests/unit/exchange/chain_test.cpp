@@ -192,6 +192,28 @@ TEST_F(ChainTest, AFreshClearanceWhereTheOldOneHasEnded) {
   EXPECT_EQ(state(id), LeaseState::running);
 }
 
+/// What the chain turned meanwhile is told before it counts as heard again.
+TEST_F(ChainTest, ATurnWhileTheChainIsAwayCostsTheProviderNothing) {
+  const LeaseId id = running(1000);
+  for (int i = 0; i < 2; ++i) {
+    w.wait_ms(40'000);
+    w.beat(id, 2, 0, 10'000);
+  }
+  w.ok(ChainAway{true});
+  w.turns(1);
+  EXPECT_EQ(state(id), LeaseState::running);
+  EXPECT_EQ(w.lease(id).attempt, 1u);
+  for (int i = 0; i < 2; ++i) {
+    w.wait_ms(40'000);
+    w.beat(id, 2, 0, 10'000);
+  }
+  w.sees();
+  EXPECT_EQ(w.lease(id).attempt, 2u);
+  w.ok(ChainAway{false});
+  w.opens(id);
+  EXPECT_EQ(state(id), LeaseState::running);
+}
+
 TEST_F(ChainTest, EndsUnpaidWhereTheBidDoesNotAllowAnotherOpening) {
   const LeaseId id = running();
   w.ok(PostVoucher{{id, 100}, {}});
