@@ -8,7 +8,7 @@
 namespace mizan::settlement {
 namespace {
 
-constexpr uint64_t kMostGap = 64;         // nonces that are filled up
+constexpr uint64_t kMostGap = 64;         // nonces that are filled up at once
 constexpr uint64_t kCompactEvery = 2000;  // records
 constexpr uint64_t kMissingRounds = 3;    // until a nonce counts as another's
 constexpr size_t kMostAttempts = 40;      // each an eighth dearer: a factor of a hundred
@@ -183,6 +183,8 @@ Result<void> Outbox::follow(uint64_t number, const Block& head, uint64_t next_mi
 
 Result<void> Outbox::look_for_receipt(uint64_t number, const Block& head) {
   Entry& entry = state_.entries.at(number);
+  // Only blocks that come or go change it.
+  if (entry.state == SendState::mined && memory_[number].looked_at == head.hash) return {};
   // Asked before the receipts: what it says must be as old as they are, or older.
   uint64_t deep_nonce = 0;
   if (head.number >= options_.depth) {
@@ -199,7 +201,10 @@ Result<void> Outbox::look_for_receipt(uint64_t number, const Block& head) {
     entry.transaction = attempt->hash;
     entry.block = receipt->block;
     memory_[number].missing = 0;
-    if (receipt->block + options_.depth > head.number) return {};
+    if (receipt->block + options_.depth > head.number) {
+      memory_[number].looked_at = head.hash;
+      return {};
+    }
     if (receipt->success) return end(number, SendState::done, "");
     MIZAN_TRY(reason, why_reverted(entry, *receipt));
     return end(number, SendState::reverted, std::move(reason));
@@ -304,12 +309,9 @@ Result<void> Outbox::fill_gap(const Block& head, uint64_t next_mined) {
   if (lowest == UINT64_MAX || lowest <= next_mined) return {};
   MIZAN_TRY(pending, node_->pending_nonce(account()));
   if (pending >= lowest) return {};
-  if (lowest - pending > kMostGap)
-    return fail(ErrorCode::conflict, "the node expects nonce " + std::to_string(pending) + " of " +
-                                         hex0x(account().view()) + ", and " +
-                                         std::to_string(lowest) +
-                                         " was used: this node, or one before it, is wrong");
-  for (uint64_t nonce = pending; nonce < lowest; ++nonce) {
+  // More may be gone, in a deep turn: the next ones follow when these are mined.
+  const uint64_t to = std::min(lowest, pending + kMostGap);
+  for (uint64_t nonce = pending; nonce < to; ++nonce) {
     const Call nothing{account(), 0, {}};
     MIZAN_TRY(gas, node_->estimate_gas(account(), nothing));
     MIZAN_TRY(fees, fees_for(head, {}));

@@ -99,6 +99,7 @@ class Outbox {
 
  private:
   struct Memory {          // of this process alone
+    Hash32 looked_at{};    ///< head when its receipt was last found
     uint64_t sent_at = 0;  ///< head when the last attempt was first spread
     uint64_t missing = 0;  ///< rounds in which its nonce was used and no attempt was found
   };

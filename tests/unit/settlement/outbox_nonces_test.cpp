@@ -5,9 +5,11 @@
 #include "settlement/outbox.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 namespace mizan::settlement {
 namespace {
@@ -35,7 +37,7 @@ struct QuietNode {
       const uint64_t count = params.at(1) == "pending"  ? next_nonce
                              : params.at(1) == "latest" ? mined
                                                         : 0;
-      return json::value(count < 10 ? "0x" + std::to_string(count) : "0xa");
+      return json::value(fmt::format("{:#x}", count));
     }
     if (method == "eth_estimateGas") return "0x5208";
     if (method == "eth_maxPriorityFeePerGas") return "0x1";
@@ -147,6 +149,23 @@ TEST_F(OutboxNonces, FillersThatNobodyNeedsAnyMoreAreForgotten) {
   live(100);
   EXPECT_TRUE(problem) << problem.error().message;
   EXPECT_EQ(nonces(), (std::vector<uint64_t>{3}));
+}
+
+TEST_F(OutboxNonces, FillsAHoleOfAnySizePieceByPiece) {
+  node.next_nonce = 100;
+  live(100);
+  ASSERT_EQ(nonces(), (std::vector<uint64_t>{100}));
+  node.next_nonce = 0;  // a deep turn took all that was done
+  std::set<uint64_t> seen;
+  for (int round = 0; round < 5; ++round) {
+    live(1000, 1);
+    const auto all = nonces();
+    seen.insert(all.begin(), all.end());
+    EXPECT_TRUE(problem) << problem.error().message;
+    while (seen.contains(node.mined)) ++node.mined;
+    node.next_nonce = node.mined;
+  }
+  EXPECT_EQ(seen.size(), 101U);
 }
 
 TEST_F(OutboxNonces, WhatIsInABlockLetsTheNextOnesOutBeforeItIsDeep) {
