@@ -78,6 +78,7 @@ class Exchange {
   /// Leases in which `account` is buyer or provider, newest first, live and kept ones.
   std::vector<const Lease*> leases_of(const Address& account) const;
   std::vector<const Lease*> all_leases() const;  ///< newest first, for the operator
+  size_t live_leases() const;                    ///< how many are not over
   /// The leases of a provider that are neither held nor over, oldest first: for the agent's
   /// `welcome`.
   std::vector<const Lease*> live_leases_of(const Address& provider) const;

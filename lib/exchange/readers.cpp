@@ -145,6 +145,12 @@ std::vector<const Lease*> Exchange::all_leases() const {
   return out;
 }
 
+size_t Exchange::live_leases() const {
+  size_t out = 0;
+  for (const auto& [buyer, count] : core_->live_leases) out += count;
+  return out;
+}
+
 std::vector<const Lease*> Exchange::live_leases_of(const Address& provider) const {
   std::vector<const Lease*> out = core_->leases_of(provider);
   std::erase_if(out, [&](const Lease* lease) {

@@ -21,7 +21,9 @@ constexpr uint64_t kRefusedPauseMs = 30'000;
 constexpr uint64_t kAwayMs = 300'000;   // without a word of the chain
 constexpr uint64_t kBusyPauseMs = 250;  // where the exchange has no time to take it now
 constexpr u128 kGasOfALease = 200'000;  // to open and to end it, with a claim or a stop
-constexpr uint64_t kGasBlocks = 4;      // between two looks at what is left
+// That wait for a block at once; what frees money passes them: an outbox has 32 places.
+constexpr size_t kMostOpenings = 24;
+constexpr uint64_t kGasBlocks = 4;  // between two looks at what is left
 
 std::string id_of(std::string_view what, const LeaseId& lease) {
   return std::string(what) + ":" + hex(lease.view());
@@ -252,9 +254,9 @@ Result<void> ChainDesk::bring() {
   const auto keep = [&result](Result<void> one) {
     if (result && !one) result = std::move(one);
   };
-  for (const Lease& lease : opening) keep(bring_opening(lease));
   for (const Lease& lease : stopping) keep(bring_stop(lease));
   for (const auto& [lease, wants] : settling) keep(bring_end(lease, wants));
+  for (const Lease& lease : opening) keep(bring_opening(lease));
   return result;
 }
 
@@ -274,11 +276,21 @@ Result<void> ChainDesk::bring_opening(const Lease& lease) {
   // Only what never was in the world can be said not to open: all else that failed waits for the
   // clearance's end, by the chain's own time.
   if (entry != nullptr && entry->state != SendState::done) return {};
+  if (entry == nullptr && openings_out() >= kMostOpenings) return {};  // with the next block
   const eip712::Clearance clearance = exchange::clearance_of(lease);
   const Signature signature =
       eip712::sign(context_.domain, clearance, context_.parts.keys.clearance);
   return want(id, escrow::open({lease.terms, lease.bid, lease.terms_signature, lease.bid_signature},
                                clearance, signature));
+}
+
+size_t ChainDesk::openings_out() const {
+  size_t out = 0;
+  for (const settlement::Entry* entry : outbox_.entries())
+    if (entry->id.starts_with("open:") &&
+        (entry->state == SendState::queued || entry->state == SendState::sent))
+      ++out;
+  return out;
 }
 
 /// The contract's clock stands as the exchange's does, whether or not the provider answers. One
@@ -358,12 +370,20 @@ Result<void> ChainDesk::forget_ended() {
   return {};
 }
 
+void ChainDesk::tell_gas(bool low) {
+  context_.sequencer.submit(exchange::ChainGas{low}, std::nullopt,
+                            [this](const Result<Applied>&) { wake(); });
+}
+
 /// Holds what the gas account has against what leases cost at the price of now; what follows for
 /// the exchange is a command.
 Result<void> ChainDesk::watch_gas() {
   const uint64_t least = context_.config.chain ? context_.config.chain->least_gas : 0;
-  if (least == 0) return {};
   const bool was_low = context_.state.read([](const Exchange& core) { return core.gas_is_low(); });
+  if (least == 0) {
+    if (was_low) tell_gas(false);
+    return {};
+  }
   // Where it was low a little more is asked for, so that it does not go to and fro.
   const uint64_t enough = was_low ? least + least / 4 : least;
   if (!gas_ || seen_to_ >= gas_read_at_ + (was_low ? 1 : kGasBlocks)) {
@@ -373,17 +393,19 @@ Result<void> ChainDesk::watch_gas() {
     MIZAN_TRY(wei, node.balance(outbox_.account()));
     MIZAN_TRY(cost, checked_mul(fees.most, kGasOfALease));
     gas_ = wei;
-    gas_for_ = wei / cost;
+    // Those that are not over have their ends to be paid for.
+    const size_t live =
+        context_.state.read([](const Exchange& core) { return core.live_leases(); });
+    const u128 all = wei / cost;
+    gas_for_ = all - std::min<u128>(all, live);
     gas_read_at_ = seen_to_;
-    if (const bool low = gas_for_ < enough; low != was_low)
-      context_.sequencer.submit(exchange::ChainGas{low}, std::nullopt,
-                                [this](const Result<Applied>&) { wake(); });
+    if (const bool low = gas_for_ < enough; low != was_low) tell_gas(low);
   }
   if (gas_for_ >= enough) return {};
   return fail(ErrorCode::insufficient_funds,
               "the gas account " + to_checksum(outbox_.account()) + " pays for " +
                   mizan::to_string(gas_for_) +
-                  " more leases at the price of now, and nothing new "
+                  " more leases than are open, at the price of now, and nothing new "
                   "opens until it pays for " +
                   std::to_string(enough) + ": send it the chain's coin");
 }

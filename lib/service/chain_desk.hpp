@@ -52,6 +52,9 @@ class ChainDesk {
   Result<void> want(const std::string& id, const Bytes& data);
   Result<void> forget_ended();
   Result<void> watch_gas();
+  void tell_gas(bool low);
+  /// Of which none is in a block yet.
+  size_t openings_out() const;
   void note(const char* doing, const Result<void>& result);
 
   Context& context_;
