@@ -87,6 +87,13 @@ void Inspector::look_at_ending(const Case& at) {
                   "no officer decided so");
   if (why == "policy_undecided")
     return expect(at, at.lease.decisions.empty() && at.lease.held_at.ms != 0, "it was decided");
+  if (why == "offer_gone") {
+    // Its agent offers anew what it has free, under another ask, while the deal is held.
+    const auto offer = auditor_.core().find_ask(at.lease.terms.ask_hash);
+    const bool fits =
+        offer && offer->ask.until * 1000 >= kEpochMs + at.now + at.lease.terms.seconds * 1000;
+    return expect(at, at.lease.held_at.ms != 0 && !fits, "it was not held, or its ask is there");
+  }
   if (is_one_of(why, {"listed", "policy_blocked", "policy_changed"})) {
     const std::string against = auditor_.against_its_end(at.lease.id);
     expect(at, against.empty(), against);
