@@ -380,6 +380,27 @@ TEST_F(LeaseTest, AFreeLeaseSettlesWithoutVouchers) {
   EXPECT_EQ(w.lease(id).state, LeaseState::settled);
 }
 
+TEST_F(LeaseTest, WhatAProviderEarnsServesItsOwnStarvedBid) {
+  const LeaseId id = funded();
+  w.grant(party(kProvider), 1500);
+  auto first = w.bid(kProvider, 10);
+  auto second = w.bid(kProvider, 10);
+  first.spec = second.spec = w.spec("", false);
+  w.ok(first);
+  const OrderId starved = w.ok(second).order;
+  w.ok(w.ask(kOther, 10, 1, 2));
+  ASSERT_EQ(w.seen<Matched>().size(), 2u) << "1,500 cover one of them";
+  w.accept(w.seen<Matched>().back().lease);
+  w.wait_ms(55'000);
+  w.ok(w.heartbeat(kOther));
+  w.beat(id, 4, 0, 55'000);
+  w.ok(Close{{id, 0}, {}});
+  ASSERT_EQ(w.seen<Matched>().size(), 2u);
+  w.finalize(id);
+  ASSERT_EQ(w.seen<Matched>().size(), 3u) << "544 more were earned";
+  EXPECT_EQ(w.lease(w.seen<Matched>().back().lease).order, starved);
+}
+
 TEST_F(LeaseTest, AClosedLeaseIsKeptForSevenDays) {
   const LeaseId id = matched();
   w.tick(10'000);

@@ -93,6 +93,35 @@ TEST_F(PolicyTest, AListingForALicenceIsARedFlagAndRunsOn) {
   w.check_replay();
 }
 
+TEST_F(PolicyTest, AnOfficersWordCountsOnce) {
+  auto list = w.listing("block");
+  list.listing.account = party(kBuyer);
+  w.ok(list);
+  auto off = w.listing("block", false);
+  off.listing.account = party(kBuyer);
+  w.ok(off);
+  w.wait_ms(60'499);
+  EXPECT_EQ(w.code(list), ErrorCode::replayed) << "it is good until its last millisecond";
+  EXPECT_FALSE(w.core.is_frozen(party(kBuyer)));
+  w.wait_ms(1);
+  EXPECT_EQ(w.code(list), ErrorCode::expired);
+}
+
+TEST_F(PolicyTest, WhoIsTakenOffAListIsServedAtOnce) {
+  w.ok(w.change(
+      w.in_force,
+      R"({"issuers":{"https://issuer.example":{"kty":"EC"}},"stricter":{"RED_FLAG":"PROHIBITED"}})"));
+  auto list = w.listing("licence");
+  list.listing.account = party(kBuyer);
+  w.ok(list);
+  ASSERT_TRUE(w.ok(w.want(kBuyer)).resting) << "blocked, and it has nothing to freeze";
+  ASSERT_TRUE(w.seen<Matched>().empty());
+  auto off = w.listing("licence", false);
+  off.listing.account = party(kBuyer);
+  w.ok(off);
+  EXPECT_EQ(w.seen<Matched>().size(), 1u);
+}
+
 TEST_F(PolicyTest, AnIssuersBlockHoldsAsLongAsTheIssuerIsAccepted) {
   const LeaseId id = running();
   w.ok(w.change(w.in_force, R"({"issuers":{"https://issuer.example":{"kty":"EC"}}})"));

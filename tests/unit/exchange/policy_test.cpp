@@ -105,6 +105,33 @@ TEST_F(PolicyTest, ExpiredFactsAreUnknown) {
   EXPECT_EQ(w.lease(w.last).verdict.outcome, "INSUFFICIENT");
 }
 
+TEST_F(PolicyTest, FactsThatExpireAreForgottenThoughTheyWereJustUsed) {
+  auto facts = w.facts({});
+  facts.expires_at = w.seconds() + 30;
+  w.ok(ProveFacts{party(kBuyer), facts});
+  ASSERT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
+  w.wait_ms(29'499);
+  ASSERT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
+  w.wait_ms(1);
+  EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::held);
+  w.check_replay();
+}
+
+TEST_F(PolicyTest, MeasuredMemoryThatIsNotTheChipsIsFlagged) {
+  w.ok(CancelAsk{{party(kProvider), ask}, {}});
+  const auto fate = [&](uint64_t device_gb) {
+    const OrderId offered = w.ok(w.offer(kProvider, "H100 SXM", 8, device_gb)).order;
+    const Fate out = w.fate(w.want(kBuyer));
+    w.ok(CancelAsk{{party(kProvider), offered}, {}});
+    return out;
+  };
+  EXPECT_EQ(fate(68), Fate::passed) << "15 % less than 80";
+  EXPECT_EQ(fate(92), Fate::passed) << "15 % more";
+  EXPECT_EQ(fate(67), Fate::held);
+  EXPECT_EQ(w.note().substr(0, 23), "exchange.device_memory ");
+  EXPECT_EQ(fate(93), Fate::held);
+}
+
 TEST_F(PolicyTest, FactsAreChecked) {
   auto facts = w.facts({});
   facts.expires_at = w.seconds();
@@ -168,8 +195,10 @@ TEST_F(PolicyTest, ALicenceOnFileCoversWhatItNames) {
   bad = file;
   bad.licence.chip = "H100";
   EXPECT_EQ(w.code(bad), ErrorCode::invalid_argument);
+  ASSERT_TRUE(w.ok(w.want(kBuyer, 2, wmd)).resting);
   w.ok(file);
-  ASSERT_EQ(w.fate(w.want(kBuyer, 2, wmd)), Fate::passed);
+  ASSERT_EQ(w.seen<Matched>().size(), 1u) << "the bid that waited";
+  w.last = w.seen<Matched>().back().lease;
   EXPECT_EQ(w.lease(w.last).verdict.outcome, "LICENCE");
   EXPECT_EQ(w.fate(w.want(kBuyer, 1, wmd, true)), Fate::blocked) << "two of two are used";
   w.join(kOther);

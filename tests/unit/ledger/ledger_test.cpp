@@ -80,6 +80,18 @@ TEST(Ledger, AnOpenLeaseIsNotUnlocked) {
   EXPECT_EQ(ledger.unlock(lease(1)).error().code, ErrorCode::conflict);
 }
 
+TEST(Ledger, ARenamedEscrowBeginsAnew) {
+  Ledger ledger = funded();
+  ASSERT_TRUE(ledger.lock(lease(1), terms()));
+  ASSERT_TRUE(ledger.rename(lease(1), lease(2), 1500));
+  EXPECT_EQ(ledger.find(lease(1)), nullptr);
+  ASSERT_TRUE(ledger.open(lease(2), 1490));
+  EXPECT_EQ(*ledger.bound(lease(2), 1510), Money{u128{40} * 10});
+  EXPECT_EQ(*ledger.bound(lease(2), 1700), Money{u128{40} * 100});
+  EXPECT_EQ(ledger.account(kBuyer).escrowed, Money{4000});
+  ledger.recount();
+}
+
 struct BoundCase {
   uint64_t opened, stopped, now, seconds;
 };
