@@ -24,11 +24,15 @@ uint64_t add_to_most(uint64_t a, uint64_t b) {
                                                       : a + b;
 }
 
-/// What its provider has told so far, without what was forfeited.
+/// What its provider has told so far.
 uint64_t claimed_ms(const Lease& lease, uint64_t readiness_s) {
-  const uint64_t staged = std::min(lease.staged_ms, readiness_s * 1000);
-  const uint64_t told = add_to_most(staged, lease.ran_ms);
-  return told - std::min(told, lease.forfeited_ms);
+  return add_to_most(std::min(lease.staged_ms, readiness_s * 1000), lease.ran_ms);
+}
+
+/// Nothing after it is billed: the lease's own end, or its stop.
+UnixMs last_billed(const Lease& lease) {
+  const UnixMs end = at_seconds(lease.terms.start + lease.terms.seconds);
+  return lease.stopped_at.ms == 0 ? end : std::min(end, lease.stopped_at);
 }
 
 u128 price(const Lease& lease, uint64_t seconds) {
@@ -161,15 +165,13 @@ Result<Answer> Exchange::Core::run(const Heartbeat& command) {
 bool Exchange::Core::take_status(Lease& lease, const eip712::LeaseStatus& status) {
   const uint64_t covered_before = lease.covered_ms;
   const uint8_t phase_before = lease.phase;
+  // Of a time without a heartbeat only the grace is ever billed, whatever is claimed for it.
+  const uint64_t last = std::min(state.now, last_billed(lease)).ms;
+  const uint64_t unheard_ms = last - std::min(last, lease.heard_at.ms);
+  lease.forfeited_ms += unheard_ms - std::min(unheard_ms, lease.terms.grace * 1000);
   lease.heard_at = state.now;
-  const uint64_t readiness_s = state.config->readiness_s;
-  // What one heartbeat claims beyond the grace was not seen by anybody: it is never billed. What
-  // earlier ones claimed was, also where the exchange's own time did not cover it yet.
-  const uint64_t most = add_to_most(claimed_ms(lease, readiness_s), lease.terms.grace * 1000);
   lease.staged_ms = std::max(lease.staged_ms, status.staged_ms);
   lease.ran_ms = std::max(lease.ran_ms, status.ran_ms);
-  const uint64_t claimed = claimed_ms(lease, readiness_s);
-  lease.forfeited_ms += claimed - std::min(claimed, most);
   if (status.phase > lease.phase) {
     lease.phase = status.phase;
     lease.state = state_of(status.phase, lease.state);
@@ -186,11 +188,11 @@ bool Exchange::Core::take_status(Lease& lease, const eip712::LeaseStatus& status
 
 /// coveredMs of docs/PROTOCOL.md, "Metering".
 void Exchange::Core::cover(Lease& lease) const {
-  UnixMs end = std::min(state.now, at_seconds(lease.terms.start + lease.terms.seconds));
-  if (lease.stopped_at.ms != 0) end = std::min(end, lease.stopped_at);
-  const uint64_t open_ms = end > lease.opened_at ? end.ms - lease.opened_at.ms : 0;
-  const uint64_t covered =
-      std::min({claimed_ms(lease, state.config->readiness_s), open_ms, lease.terms.seconds * 1000});
+  const uint64_t last = std::min(state.now, last_billed(lease)).ms;
+  const uint64_t open_ms = last - std::min(last, lease.opened_at.ms);
+  const uint64_t heard_ms = open_ms - std::min(open_ms, lease.forfeited_ms);
+  const uint64_t covered = std::min(
+      {claimed_ms(lease, state.config->readiness_s), heard_ms, lease.terms.seconds * 1000});
   lease.covered_ms = std::max(lease.covered_ms, covered);
 }
 

@@ -98,14 +98,14 @@ struct Lease {
   uint64_t clearance_until = 0;  ///< until when its clearance is good, in seconds
   uint32_t attempt = 0;          ///< how often the chain took its opening back
   UnixMs opened_at;              ///< of acceptance, on a chain of its Opened; 0 until then
-  UnixMs heard_at;               ///< last heartbeat that named it (or acceptance, or Resume)
+  UnixMs heard_at;               ///< last heartbeat that named it, or its funding
   UnixMs stopped_at;             ///< of the buyer's RequestClose, or of a listing; 0 if none
   std::string stop_reason;       ///< that the agent is told: buyer_stopped, listed
   UnixMs closed_at;              ///< of settlement or undoing; 0 while it lives
   uint64_t staged_ms = 0;
   uint64_t ran_ms = 0;
   uint64_t covered_ms = 0;    ///< what the bill rests on
-  uint64_t forfeited_ms = 0;  ///< what one heartbeat claimed beyond the grace: never billed
+  uint64_t forfeited_ms = 0;  ///< time without a heartbeat, beyond the grace: never billed
 
   u128 vouchered = 0;  ///< the last voucher's cumulative
   Signature voucher_signature;

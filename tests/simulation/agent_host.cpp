@@ -1,6 +1,7 @@
 #include "simulation/agent_host.hpp"
 
-#include "codec/json.hpp"
+#include "codec/json_fields.hpp"
+#include "provider/wire.hpp"
 
 #include <fmt/format.h>
 
@@ -62,6 +63,11 @@ AgentHost::AgentHost(Surroundings& world, Network& network, ExchangeHost& exchan
   if (world.faults.on(Fault::clock_drift)) {
     clock_.drift_ppm = static_cast<int64_t>(random_.below(200)) - 100;
     world.faults.note(Fault::clock_drift);
+  }
+  if (Random mind = world.random.fork("lie " + name_);
+      world.faults.on(Fault::lying_agent) && mind.chance(5'000)) {
+    lie_ = mind.between(2, 40);
+    world.faults.note(Fault::lying_agent);
   }
   machine_.set_store(
       [this](const std::string& body, const Hash32& hash, std::function<void(Result<void>)> done) {
@@ -189,7 +195,21 @@ void AgentHost::closed(uint64_t attempt, const Error& why) {
 }
 
 void AgentHost::send(std::string text) {
+  if (lies() && text.find("\"ranMs\"") != std::string::npos) text = lied(text);
   if (connection_) connection_->send(std::move(text));
+}
+
+/// Saved up while it is heard, for the times in which it is not.
+std::string AgentHost::lied(const std::string& heartbeat) const {
+  const auto value = parse_json(heartbeat);
+  uint64_t id = 0;
+  eip712::Heartbeat beat;
+  ObjectReader in(*value, "message");
+  in.required("id", id);
+  in.required("heartbeat", beat);
+  world_.expect(!in.failed(), "an agent's heartbeat does not parse");
+  for (eip712::LeaseStatus& status : beat.leases) status.ran_ms *= lie_;
+  return heartbeat_message(id, beat, eip712::sign(exchange_.domain(), beat, key_));
 }
 
 void AgentHost::close(const std::string& why) {

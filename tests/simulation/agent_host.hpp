@@ -32,6 +32,8 @@ class AgentHost final : public provider::Link {
   bool lost_a_write_of(const LeaseId& lease) const {
     return store_.has_failed("lease-" + hex(lease.view()));
   }
+  /// It tells more time than its jobs took.
+  bool lies() const { return lie_ != 1; }
   bool lost_its_ask() const { return store_.has_failed("ask.json"); }
   /// Another rate from the next start on: another ask, and the old one cancelled.
   void change_rate(uint64_t nano) { config_.offer.rate = Rate{nano}; }
@@ -49,6 +51,7 @@ class AgentHost final : public provider::Link {
   template <class F>
   void with_agent(F&& f);
   void check_reply(const std::string& text);
+  std::string lied(const std::string& heartbeat) const;
   void hear(const provider::Notice& notice);
   void arm();
   void store_artifact(const std::string& body, const Hash32& name,
@@ -75,6 +78,7 @@ class AgentHost final : public provider::Link {
   uint64_t replies_ = 0;
   uint64_t life_ = 0;
   uint64_t boots_ = 1;
+  uint64_t lie_ = 1;         ///< so many times what a job ran is told
   uint64_t died_at_ms_ = 0;  ///< last; 0: never
   uint64_t machine_died_at_ms_ = 0;
   uint64_t armed_at_ms_ = 0;

@@ -118,26 +118,50 @@ void Auditor::take_policy(const Sequenced& command, const Outcome& outcome) {
 /// As docs/LEASE.md, "What is billed", has it.
 void Auditor::take_metering(const Sequenced& command, const Outcome& outcome) {
   for (const Event& event : outcome.events) {
-    if (const auto* funded = std::get_if<Funded>(&event))
-      metered_[funded->lease].opened = metered_[funded->lease].heard = command.time;
-    if (const auto* stop = std::get_if<StopRequested>(&event))
-      metered_[stop->lease].stopped = command.time;
+    if (const auto* funded = std::get_if<Funded>(&event)) {
+      const Lease& lease = *core_.find_lease(funded->lease);
+      Metered& at = metered_[funded->lease];
+      // A chain has opened it by a block's time, and it may have been stopped before that was seen.
+      const bool on_chain = core_.chain() != nullptr;
+      at.opened = on_chain ? lease.opened_at : command.time;
+      if (on_chain) at.stopped = lease.stopped_at;
+      at.heard = command.time;
+      const UnixMs last = last_billed(lease, at, command.time);
+      at.heard_ms = last.ms - std::min(last, at.opened).ms;
+    }
+    if (const auto* stop = std::get_if<StopRequested>(&event)) {
+      const auto found = metered_.find(stop->lease);
+      if (found != metered_.end() && found->second.stopped.ms == 0)
+        found->second.stopped = command.time;
+    }
+    if (const auto* vouchered = std::get_if<Vouchered>(&event))
+      metered_[vouchered->lease].vouchered = vouchered->cumulative.nano;
   }
   const auto* beat = std::get_if<Heartbeat>(&command.command);
   if (beat == nullptr || !outcome.answer) return;
   const uint64_t readiness_ms = uint64_t{core_.config()->readiness_s} * 1'000;
   for (const eip712::LeaseStatus& status : beat->heartbeat.leases) {
     const auto found = metered_.find(status.lease);
-    if (found == metered_.end() || closing_ms_.contains(status.lease)) continue;
+    const Lease* lease = core_.find_lease(status.lease);
+    if (found == metered_.end() || lease->closing || closing_ms_.contains(status.lease)) continue;
     Metered& at = found->second;
-    const uint64_t grace_ms = core_.find_lease(status.lease)->terms.grace * 1'000;
-    const uint64_t all = std::min(status.staged_ms, readiness_ms) + status.ran_ms;
-    const uint64_t told = std::max(at.told_ms, all - std::min(all, at.forfeited_ms));
-    const uint64_t beyond = told - std::min(told, at.told_ms + grace_ms);
-    at.forfeited_ms += beyond;
-    at.told_ms = told - beyond;
+    const UnixMs last = last_billed(*lease, at, command.time);
+    const uint64_t since_ms = last.ms - std::min(last, at.heard).ms;
+    const uint64_t counts_ms = std::min(since_ms, lease->terms.grace * 1'000);
+    at.heard_ms += counts_ms;
+    at.forfeited_ms += since_ms - counts_ms;
     at.heard = command.time;
+    at.staged_ms = std::max(at.staged_ms, status.staged_ms);
+    at.ran_ms = std::max(at.ran_ms, status.ran_ms);
+    const uint64_t told_ms = std::min(at.staged_ms, readiness_ms) + at.ran_ms;
+    at.covered_ms =
+        std::max(at.covered_ms, std::min({told_ms, at.heard_ms, lease->terms.seconds * 1'000}));
   }
+}
+
+UnixMs Auditor::last_billed(const Lease& lease, const Metered& at, UnixMs now) {
+  const UnixMs last = std::min(now, UnixMs{(lease.terms.start + lease.terms.seconds) * 1'000});
+  return at.stopped.ms == 0 ? last : std::min(last, at.stopped);
 }
 
 /// What a heartbeat said of a lease, and what its bill is since.
@@ -261,6 +285,10 @@ void Auditor::compare(const Exchange& theirs) {
 
 void Auditor::finish(const Exchange& theirs) {
   compare(theirs);
+  uint64_t ended = 0;
+  for (const auto& [reason, count] : endings_) ended += count;
+  world_.expect(ended + books_.live.size() == leases(),
+                std::to_string(leases()) + " leases, of which " + std::to_string(ended) + " ended");
   for (const LeaseId& id : books_.live) {
     const Lease* lease = core_.find_lease(id);
     world_.expect(false, "a lease is still open, " +

@@ -34,7 +34,8 @@ class Auditor {
   const exchange::Exchange& core() const { return core_; }
   const test::CoreModel& books() const { return books_; }
   const PolicyBooks& policy() const { return policy_; }
-  uint64_t leases() const { return books_.matches + books_.held_deals; }
+  /// A deal that an officer approved is one, though it was held and matched.
+  uint64_t leases() const { return books_.matches + books_.held_deals - books_.approved; }
   uint64_t commands() const { return core_.last_sequence(); }
   /// How each lease that is over ended: reason by count.
   const std::map<std::string, uint64_t>& endings() const { return endings_; }
@@ -59,10 +60,14 @@ class Auditor {
   /// A lease's metering, a second time: by the exchange's time at each record.
   struct Metered {
     UnixMs opened;
-    UnixMs heard;               ///< the last heartbeat that names it
+    UnixMs heard;               ///< the last heartbeat that names it, or its funding
     UnixMs stopped;             ///< 0: never
-    uint64_t told_ms = 0;       ///< without what was forfeited
-    uint64_t forfeited_ms = 0;  ///< what one heartbeat claimed beyond the grace
+    uint64_t staged_ms = 0;     ///< as told
+    uint64_t ran_ms = 0;        ///< as told
+    uint64_t heard_ms = 0;      ///< from heartbeat to heartbeat, and each time the grace at most
+    uint64_t forfeited_ms = 0;  ///< what that leaves out
+    uint64_t covered_ms = 0;
+    u128 vouchered = 0;
   };
   Metered metered(const LeaseId& lease) const {
     const auto found = metered_.find(lease);
@@ -81,6 +86,7 @@ class Auditor {
   void take_times(const exchange::Sequenced& command, const exchange::Outcome& outcome);
   void take_policy(const exchange::Sequenced& command, const exchange::Outcome& outcome);
   void take_metering(const exchange::Sequenced& command, const exchange::Outcome& outcome);
+  static UnixMs last_billed(const exchange::Lease& lease, const Metered& at, UnixMs now);
   void tell(const eip712::LeaseStatus& status) const;
   void forget(const LeaseId& lease);
 

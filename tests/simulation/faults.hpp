@@ -36,6 +36,7 @@ enum class Fault : uint8_t {
   clock_jump,
   clock_drift,
   torn_snapshot,  ///< the program dies amid a snapshot, or one does not read any more
+  lying_agent,    ///< a provider tells more time than its jobs took (once an agent)
   // The chain, in a world that settles on one.
   chain_turn,    ///< up to eight blocks are gone, and what was in some of them
   chain_drop,    ///< a transaction is forgotten
@@ -56,9 +57,9 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
     "half_open",       "partition",     "exchange_crash", "power_loss",  "torn_write",
     "reordered_write", "failed_sync",   "full_disk",      "bit_rot",     "exchange_pause",
     "agent_crash",     "machine_crash", "agent_disk",     "job_trouble", "clock_jump",
-    "clock_drift",     "torn_snapshot", "chain_turn",     "chain_drop",  "chain_away",
-    "chain_slow",      "chain_clock",   "chain_lost",     "chain_late",  "chain_behind",
-    "chain_range",     "chain_fees",    "chain_gas"};
+    "clock_drift",     "torn_snapshot", "lying_agent",    "chain_turn",  "chain_drop",
+    "chain_away",      "chain_slow",    "chain_clock",    "chain_lost",  "chain_late",
+    "chain_behind",    "chain_range",   "chain_fees",     "chain_gas"};
 /// Those that came later are drawn from streams of their own: worlds without them are as they were.
 inline constexpr size_t kFirstLater = static_cast<size_t>(Fault::torn_snapshot);
 inline constexpr size_t kFirstOfChain = static_cast<size_t>(Fault::chain_turn);

@@ -249,6 +249,7 @@ void Inspector::look_at_pace(const Case& at) {
 }
 
 void Inspector::look_at_bill(const Case& at) {
+  look_at_metering(at);
   const Lease& lease = at.lease;
   const uint64_t billed_ms = lease.seconds_billed() * 1'000;
   const std::string billed = "billed " + std::to_string(billed_ms) + " ms of ";
@@ -258,28 +259,38 @@ void Inspector::look_at_bill(const Case& at) {
   const Machine::Past& past = *at.past;
   const uint64_t ran = (past.exited_at_ms == 0 ? at.now : past.exited_at_ms) - past.started_at_ms;
   const uint64_t staged = past.started_at_ms - std::min(at.funded, past.started_at_ms);
-  expect(at, billed_ms <= std::min(staged, kReadinessMs) + ran + kClocksMs,
+  // What a liar is paid too much is bounded by its metering alone.
+  expect(at, at.agent.lies() || billed_ms <= std::min(staged, kReadinessMs) + ran + kClocksMs,
          billed + std::to_string(ran) + " ms");
-  // Only what the exchange was told is billed, within the exchange's own time; and nothing of a
-  // stretch beyond the grace in which it heard nothing.
-  if (lease.state != LeaseState::settled || past.exited_at_ms == 0 || lease.reason == "agent_late")
-    return;
   const Auditor::Metered metered = auditor_.metered(lease.id);
   expect(at,
-         metered.forfeited_ms == 0 ||
-             away_ms(at, at.funded, at.closing) + kBeatMs >= lease.terms.grace * 1'000,
+         metered.forfeited_ms == 0 || world_.faults.struck(Fault::clock_jump) > 0 ||
+             away_ms(at, at.funded, at.now) + kBeatMs >= lease.terms.grace * 1'000,
          "forfeited " + std::to_string(metered.forfeited_ms) + " ms though it was never away");
-  // On a chain it opens, and is stopped, by the blocks' time.
-  const bool on_chain = !exchange_.domain().is_credits();
-  const UnixMs opened = on_chain ? lease.opened_at : metered.opened;
-  const UnixMs stopped = on_chain ? lease.stopped_at : metered.stopped;
-  uint64_t end = std::min(metered.heard.ms, (lease.terms.start + lease.terms.seconds) * 1'000);
-  if (stopped.ms != 0) end = std::min(end, stopped.ms);
-  const uint64_t open = end - std::min(end, opened.ms);
-  const uint64_t told = ran - std::min(ran, metered.forfeited_ms);
-  const uint64_t due = std::min(told, open);
+  // The whole job is billed, but for what the exchange's own clock or its absence kept from it.
+  if (lease.state != LeaseState::settled || past.exited_at_ms == 0 || lease.reason == "agent_late")
+    return;
+  const uint64_t due = std::min(ran, metered.heard_ms);
   expect(at, billed_ms / 1'000 >= (due - std::min(due, kClocksMs)) / 1'000,
          billed + std::to_string(due) + " ms");
+}
+
+/// To the second what the heartbeats of the journal say, no more and no less, however it ended.
+void Inspector::look_at_metering(const Case& at) {
+  const Lease& lease = at.lease;
+  const Auditor::Metered metered = auditor_.metered(lease.id);
+  const u128 a_second = lease.terms.rate * lease.units();
+  uint64_t due = metered.covered_ms / 1'000;
+  if (lease.reason == "chain_turned")
+    due = 0;
+  else if (lease.reason == "not_closed" || at.closing == 0)  // or closed at the contract
+    due = static_cast<uint64_t>(metered.vouchered / a_second);
+  expect(at, lease.seconds_billed() == due,
+         "billed " + std::to_string(lease.seconds_billed()) + " s, and its metering says " +
+             std::to_string(due) + " s");
+  expect(at, !exchange_.domain().is_credits() || lease.settlement.charged == a_second * due,
+         "charged " + mizan::to_string(lease.settlement.charged) + " for " + std::to_string(due) +
+             " s");
 }
 
 void Inspector::catch_up() {

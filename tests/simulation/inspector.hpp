@@ -32,6 +32,7 @@ class Inspector {
   void look_at_own_end(const Case& at);
   void look_at_pace(const Case& at);
   void look_at_bill(const Case& at);
+  void look_at_metering(const Case& at);
   void look_at_stored(const Stored& stored);
   bool resold(const Case& at) const;
   uint64_t away_ms(const Case& at, uint64_t from_ms, uint64_t until_ms) const;

@@ -129,8 +129,8 @@ struct Sum {
   }
 };
 
-/// What each file of the folder says in its last line: "seed N steps M". Nothing if there is no
-/// file, or one that says something else.
+/// What each file of the folder says in its last line: "seed N steps M", and "chain" behind it for
+/// a world that settles on one. Nothing if there is no file, or one that says something else.
 std::optional<std::vector<Options>> read_regressions(const std::string& folder) {
   std::vector<Options> out;
   std::vector<std::filesystem::path> files;
@@ -145,12 +145,15 @@ std::optional<std::vector<Options>> read_regressions(const std::string& folder) 
     unsigned long long seed = 0;
     unsigned long long steps = 0;
     int end = -1;
-    if (std::sscanf(last.c_str(), "seed %llu steps %llu%n", &seed, &steps, &end) != 2 ||
-        static_cast<size_t>(end) != last.size()) {
-      std::fprintf(stderr, "%s: its last line is not \"seed N steps M\"\n", file.c_str());
+    const bool reads =
+        std::sscanf(last.c_str(), "seed %llu steps %llu%n", &seed, &steps, &end) == 2;
+    const std::string rest = reads ? last.substr(static_cast<size_t>(end)) : "";
+    if (!reads || (!rest.empty() && rest != " chain")) {
+      std::fprintf(stderr, "%s: its last line is not \"seed N steps M\" or \"... chain\"\n",
+                   file.c_str());
       return std::nullopt;
     }
-    out.push_back({.seed = seed, .steps = steps});
+    out.push_back({.seed = seed, .steps = steps, .chain = rest == " chain"});
   }
   if (out.empty()) {
     std::fprintf(stderr, "there is no regression in %s\n", folder.c_str());

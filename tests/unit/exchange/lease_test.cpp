@@ -249,38 +249,6 @@ TEST_F(LeaseTest, ResumeGivesEveryoneTheirTimeAgain) {
   EXPECT_EQ(w.replayed().state_hash(), w.core.state_hash());
 }
 
-TEST_F(LeaseTest, OneHeartbeatAfterAnAbsenceIsBilledTheGraceAtMost) {
-  auto bid = w.bid(kBuyer, 20, 1, 1, 10'000);
-  const LeaseId id = w.ok(bid).leases.front();
-  w.accept(id);
-  w.wait_ms(2000);
-  w.beat(id, 2, 0, 2000);
-  w.wait_ms(1'000'000);
-  w.ok(Resume{});
-  w.beat(id, 2, 0, 900'000);
-  EXPECT_EQ(w.lease(id).covered_ms, 62'000u);
-  w.wait_ms(2000);
-  w.beat(id, 2, 0, 902'000);
-  EXPECT_EQ(w.lease(id).covered_ms, 64'000u) << "what was cut off does not come back";
-}
-
-TEST_F(LeaseTest, WhatTheClockHeldBackIsBilledOnceItCatchesUp) {
-  auto bid = w.bid(kBuyer, 20, 1, 1, 1000);
-  const LeaseId id = w.ok(bid).leases.front();
-  w.accept(id);
-  // The exchange's clock was set back: its time goes at half the speed.
-  for (uint64_t i = 1; i <= 80; ++i) {
-    w.wait_ms(1000);
-    w.beat(id, 2, 0, i * 2000);
-  }
-  EXPECT_EQ(w.lease(id).covered_ms, 80'000u) << "never more than the exchange's own time";
-  w.wait_ms(100'000);  // and is set ahead again
-  w.ok(Resume{});
-  w.beat(id, 2, 0, 162'000);
-  EXPECT_EQ(w.lease(id).covered_ms, 162'000u) << "each heartbeat claimed two seconds";
-  EXPECT_EQ(w.lease(id).forfeited_ms, 0u);
-}
-
 TEST_F(LeaseTest, TheBuyersStopFreezesTheBill) {
   const LeaseId id = funded();
   w.wait_ms(10'000);
