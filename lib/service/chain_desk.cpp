@@ -17,9 +17,6 @@ using exchange::Lease;
 using settlement::SendState;
 
 constexpr uint64_t kLongestPause = 64;  // blocks
-constexpr uint64_t kRefusedPauseMs = 30'000;
-constexpr uint64_t kAwayMs = 300'000;   // without a word of the chain
-constexpr uint64_t kBusyPauseMs = 250;  // where the exchange has no time to take it now
 constexpr u128 kGasOfALease = 200'000;  // to open and to end it, with a claim or a stop
 // That wait for a block at once; what frees money passes them: an outbox has 32 places.
 constexpr size_t kMostOpenings = 24;
@@ -40,20 +37,6 @@ std::optional<LeaseId> lease_of(const std::string& id) {
   if (at == std::string::npos) return {};
   const auto lease = parse_fixed<LeaseId>(id.substr(at + 1, 64));
   return lease ? std::optional(*lease) : std::nullopt;
-}
-
-std::vector<exchange::ChainFact> facts_of(const std::vector<settlement::SeenEvent>& events) {
-  std::vector<exchange::ChainFact> facts;
-  for (const settlement::SeenEvent& seen : events)
-    std::visit(
-        [&](auto event) {
-          using Event = decltype(event);
-          if constexpr (std::same_as<Event, exchange::chain::Opened>) event.time = seen.time;
-          if constexpr (std::is_constructible_v<exchange::ChainFact, Event>)
-            facts.emplace_back(std::move(event));
-        },
-        seen.event);
-  return facts;
 }
 
 settlement::CloseItem close_item(const Lease& lease) {
@@ -117,7 +100,7 @@ void ChainDesk::wait(std::chrono::milliseconds most) {
 bool ChainDesk::step() {
   auto followed = follow();
   const bool more = followed.value_or(false);
-  tell_away(followed.has_value());
+  tell_away();
   note("follow", followed ? Result<void>{} : Result<void>(fail(std::move(followed).error())));
   bring_when_due();
   const auto ended = [this] {
@@ -136,19 +119,6 @@ bool ChainDesk::step() {
   return more;
 }
 
-/// Tells the exchange when the chain was not heard for long, and when it is heard again.
-void ChainDesk::tell_away(bool heard) {
-  const uint64_t now = context_.parts.clock.monotonic().ms;
-  if (heard) heard_at_ms_ = now;
-  const bool away = now - heard_at_ms_ > kAwayMs;
-  if (away_.exchange(away) == away) return;
-  if (away) context_.parts.log.error("chain_away", {{"note", "no lease opens until it is heard"}});
-  context_.sequencer.submit(exchange::ChainAway{away}, std::nullopt,
-                            [this, away](const Result<Applied>& applied) {
-                              if (!applied) away_ = !away;  // it is told again
-                            });
-}
-
 /// Tells the log when something gets in the way, and when it is gone.
 void ChainDesk::note(const char* doing, const Result<void>& result) {
   if (!result && result.error().code == ErrorCode::io_error) failure_ = result.error();
@@ -160,71 +130,6 @@ void ChainDesk::note(const char* doing, const Result<void>& result) {
   else
     context_.parts.log.warn("chain_waits", {{"doing", doing}, {"why", now}});
   before = now;
-}
-
-Result<bool> ChainDesk::follow() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (told_ == Told::waits) return false;
-    // What the exchange refused is read again from where it stands, but not at once.
-    if (told_ == Told::refused) {
-      follower_.reset();
-      const bool early = context_.parts.clock.monotonic().ms < again_at_.ms;
-      if (early && refusal_.empty()) return false;
-      if (early)
-        return fail(ErrorCode::corrupted, "the exchange refuses what the chain tells: " + refusal_);
-    }
-    told_ = Told::nothing;
-  }
-  std::vector<ledger::Place> places;
-  context_.state.read([&](const Exchange& core) {
-    const ledger::Place last = core.chain()->last();
-    seen_to_ = last.number;
-    seen_time_ = last.time;
-    if (follower_) return;
-    places = core.chain()->places();
-    places.insert(places.begin(), core.chain()->base());
-  });
-  if (!follower_)
-    follower_.emplace(context_.parts.chain->node, chain_.contract, chain_.first,
-                      settlement::FollowerOptions{.depth = chain_.depth}, places);
-  MIZAN_TRY(changes, follower_->poll());
-  for (const settlement::Change& change : changes) submit(change);
-  return !changes.empty();
-}
-
-void ChainDesk::submit(const settlement::Change& change) {
-  {
-    const std::lock_guard lock(mutex_);
-    told_ = Told::waits;
-  }
-  exchange::Command command;
-  if (const auto* seen = std::get_if<settlement::Seen>(&change)) {
-    command = exchange::ChainSeen{seen->to, facts_of(seen->events)};
-  } else {
-    const auto& back = std::get<settlement::TakenBack>(change);
-    context_.parts.log.warn("chain_turned", {{"back_to", std::to_string(back.back_to.number)}});
-    command = exchange::ChainTakenBack{back.back_to};
-  }
-  context_.sequencer.submit(std::move(command), std::nullopt,
-                            [this](const Result<Applied>& applied) {
-                              const Error* error = nullptr;
-                              if (!applied)
-                                error = &applied.error();
-                              else if (!applied->outcome.answer)
-                                error = &applied->outcome.answer.error();
-                              {
-                                const std::lock_guard lock(mutex_);
-                                told_ = error == nullptr ? Told::nothing : Told::refused;
-                                if (error != nullptr) {
-                                  const bool busy = error->code == ErrorCode::unavailable;
-                                  refusal_ = busy ? "" : error->message;
-                                  again_at_ = MonotonicMs{context_.parts.clock.monotonic().ms +
-                                                          (busy ? kBusyPauseMs : kRefusedPauseMs)};
-                                }
-                              }
-                              wake();
-                            });
 }
 
 /// What waits is read when it may have changed, not at every look at the node: it may be much.

@@ -41,7 +41,8 @@ class ChainDesk {
   ChainDesk(Context& context, settlement::Outbox outbox);
 
   Result<bool> follow();
-  void tell_away(bool heard);
+  Result<void> check_age(uint64_t head_time);
+  void tell_away();
   void submit(const settlement::Change& change);
   void bring_when_due();
   Result<void> bring();
@@ -72,6 +73,8 @@ class ChainDesk {
   std::optional<u128> gas_;   ///< wei of the gas account, once it is known
   u128 gas_for_ = 0;          ///< as many leases it would pay for
   uint64_t gas_read_at_ = 0;  ///< that block
+  bool heard_ = false;        ///< all that the node tells was taken, as of this step
+  bool old_ = false;          ///< its head is
   uint64_t heard_at_ms_ = 0;  ///< the chain, the last time
   std::atomic<bool> away_;    ///< as the exchange was told
 

@@ -28,6 +28,7 @@ Follower::Follower(Node& node, const Address& contract, Place after, const Follo
 
 Result<std::vector<Change>> Follower::poll() {
   MIZAN_TRY(head, node_.head());
+  head_time_ = head.time;
   MIZAN_TRY(turn, check_turn(head));
   if (turn) return std::vector<Change>{*std::move(turn)};
   std::vector<Change> changes;

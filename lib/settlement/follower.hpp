@@ -52,6 +52,9 @@ class Follower {
   /// refuses, cuts off or takes too long for is halved, down to one block, and grows again.
   Result<std::vector<Change>> poll();
 
+  /// Of the node's newest block, as of the last poll; in seconds.
+  uint64_t head_time() const { return head_time_; }
+
  private:
   Result<std::optional<Change>> check_turn(const Block& head);
   Result<Seen> read_range(const Place& last, uint64_t most);
@@ -60,7 +63,8 @@ class Follower {
   Node& node_;
   Address contract_;
   FollowerOptions options_;
-  uint64_t range_;            // that the node is asked for now
+  uint64_t range_;  // that the node is asked for now
+  uint64_t head_time_ = 0;
   std::deque<Place> places_;  // the oldest is the beginning, or stands in for what was forgotten
 };
 

@@ -1,7 +1,9 @@
 // The desk that follows a contract: what it makes of a node that does not answer.
 #include "service/chain_desk.hpp"
 
-#include "service/world.hpp"
+#include "service/policy_world.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -14,11 +16,93 @@ Address contract() {
   return address;
 }
 
-void on_a_chain(ServiceConfig& config) {
-  config.chain = ChainConfig{"http://127.0.0.1:1", 31337, contract(), 2, 0};
-  config.settlement = exchange::ChainSettlement{
-      31337, contract(), contract(), 6, 86'400, 2, {1, keccak256("first"), 1'800'000'000}};
+constexpr uint64_t kStart = 1'800'000'000;
+
+Hash32 hash_of(uint64_t block) {
+  return keccak256("block " + std::to_string(block));
 }
+
+std::function<void(ServiceConfig&)> on_a_chain(uint64_t chain_id = 31337) {
+  return [chain_id](ServiceConfig& config) {
+    config.chain = ChainConfig{"http://127.0.0.1:1", chain_id, contract(), 0, 0};
+    config.settlement = exchange::ChainSettlement{
+        chain_id, contract(), contract(), 6, 86'400, 0, {1, hash_of(1), kStart}};
+    config.rules = shipped_rules();
+  };
+}
+
+/// Blocks with nothing in them, or with one thing that can't be.
+struct PlainNode {
+  Result<std::string> operator()(const std::string& body) {
+    if (dead) return fail(ErrorCode::unavailable, "connection refused");
+    const json::object asked = parse_json(body)->get_object();
+    const std::string_view method = asked.at("method").get_string();
+    const json::array& params = asked.at("params").get_array();
+    json::object out{{"jsonrpc", "2.0"}, {"id", asked.at("id")}, {"result", nullptr}};
+    if (method == "eth_chainId") out["result"] = fmt::format("{:#x}", chain_id);
+    if (method == "eth_getBlockByNumber") {
+      const std::string which(params[0].get_string());
+      const uint64_t number = which == "latest" ? head : std::stoull(which, nullptr, 16);
+      if (number <= head)
+        out["result"] = json::object{{"number", fmt::format("{:#x}", number)},
+                                     {"hash", hex0x(hash_of(number).view())},
+                                     {"parentHash", hex0x(hash_of(number - 1).view())},
+                                     {"timestamp", fmt::format("{:#x}", kStart + number * 12)},
+                                     {"baseFeePerGas", "0x7"}};
+    }
+    if (method == "eth_getLogs") out["result"] = logs();
+    return json_text(out);
+  }
+  json::array logs() const {
+    if (!lies) return {};
+    Bytes amount(32, 0);
+    amount[31] = 1;
+    const std::string nobody = hex0x(Hash32{}.view());
+    const std::string topic = hex0x(keccak256("Withdrawn(address,address,uint256)").view());
+    return {json::object{{"address", hex0x(contract().view())},
+                         {"topics", {topic, nobody, nobody}},
+                         {"data", hex0x(amount)},
+                         {"blockNumber", fmt::format("{:#x}", head)},
+                         {"blockHash", hex0x(hash_of(head).view())},
+                         {"transactionHash", hex0x(hash_of(head).view())},
+                         {"logIndex", "0x0"}}};
+  }
+  uint64_t chain_id = 31337;
+  uint64_t head = 1;
+  bool dead = false;
+  bool lies = false;
+};
+
+/// An exchange on the chain of such a node.
+struct OnANode {
+  explicit OnANode(uint64_t chain_id = 31337)
+      : plain{.chain_id = chain_id},
+        node(
+            settlement::JsonRpc("the node", [this](const std::string& body) { return plain(body); },
+                                {.attempts = 1}),
+            chain_id),
+        outbox(journal::make_memory_journal(keccak256("outbox"))),
+        gas(SecretKey::generate()),
+        parts{node, *outbox, gas},
+        world(on_a_chain(chain_id), &parts) {}
+
+  /// After a few rounds `after_ms` later.
+  bool away(uint64_t after_ms) {
+    world.clock.pass(after_ms);
+    for (int i = 0; i < 4; ++i) {
+      world.service->chain()->step();
+      world.settle();
+    }
+    return world.service->state().unlocked().chain_away();
+  }
+
+  PlainNode plain;
+  settlement::Node node;
+  std::unique_ptr<journal::Journal> outbox;
+  SecretKey gas;
+  ChainParts parts;
+  World world;
+};
 
 TEST(ChainDesk, TellsTheExchangeThatTheChainIsAway) {
   settlement::Node node(settlement::JsonRpc::open("http://127.0.0.1:1", {.attempts = 1}).value(),
@@ -26,7 +110,7 @@ TEST(ChainDesk, TellsTheExchangeThatTheChainIsAway) {
   const auto outbox = journal::make_memory_journal(keccak256("outbox"));
   const SecretKey gas = SecretKey::generate();
   const ChainParts parts{node, *outbox, gas};
-  World world(on_a_chain, &parts);
+  World world(on_a_chain(), &parts);
   const auto away = [&](uint64_t after_ms) {
     world.clock.pass(after_ms);
     world.service->chain()->step();
@@ -47,6 +131,47 @@ TEST(ChainDesk, TellsTheExchangeThatTheChainIsAway) {
   // An exchange that starts with a node that is away keeps to what it knew, and waits anew.
   world.restart();
   EXPECT_TRUE(world.service->state().unlocked().chain_away());
+  EXPECT_TRUE(away(0));
+  EXPECT_TRUE(away(1'000));
+}
+
+TEST(ChainDesk, HearsTheChainAgainOnceItIsAtItsHead) {
+  OnANode on;
+  EXPECT_FALSE(on.away(0));
+  on.plain.dead = true;
+  EXPECT_FALSE(on.away(300'000));
+  EXPECT_TRUE(on.away(1'000));
+  on.world.restart();
+  EXPECT_TRUE(on.away(0));
+  on.plain.dead = false;
+  on.plain.head = 3;
+  EXPECT_FALSE(on.away(0));
+}
+
+TEST(ChainDesk, WhatTheExchangeRefusesIsNotHeard) {
+  OnANode on;
+  EXPECT_FALSE(on.away(0));
+  on.plain.lies = true;  // nobody has what is withdrawn
+  on.plain.head = 2;
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(on.away(31'000));
+  EXPECT_TRUE(on.away(31'000));
+  EXPECT_TRUE(on.away(31'000));
+  on.plain.lies = false;
+  EXPECT_FALSE(on.away(31'000));
+}
+
+TEST(ChainDesk, AnOldHeadIsAChainThatIsAway) {
+  OnANode on(10);
+  EXPECT_FALSE(on.away(0));
+  EXPECT_FALSE(on.away(310'000));
+  EXPECT_TRUE(on.away(3'000));
+  EXPECT_NE(text_of(on.world.get("/v1/health").body.at("chain").at("trouble")).find("minutes old"),
+            std::string::npos);
+  on.plain.head = 3;
+  EXPECT_FALSE(on.away(0));
+  OnANode quiet;  // a development chain has no blocks of its own accord
+  EXPECT_FALSE(quiet.away(0));
+  EXPECT_FALSE(quiet.away(400'000));
 }
 
 }  // namespace
