@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* kName = "ask.json";
 constexpr uint64_t kDay = 86'400;
+constexpr uint64_t kGrowAfterSeconds = 3'600;
 constexpr size_t kCancelMax = 64;
 
 }  // namespace
@@ -60,7 +61,11 @@ Result<bool> Listing::refresh(const Offer& offer, uint64_t now_seconds,
                     ask_.rate == offer.rate.nano && ask_.min_seconds == offer.min_seconds &&
                     ask_.max_seconds == offer.max_seconds && attributes_ == offer.attributes &&
                     now_seconds >= ask_.from && now_seconds + offer.max_seconds + kDay < ask_.until;
-  if (good && (free == 0 || ask_.units_per_node == free + here)) return false;
+  // What became free since it was made is offered once it costs its leases nothing, or after a
+  // while: with each new ask they are an earlier one's, and what they use is missing in that.
+  const bool waits = ask_.units_per_node < free + here && here != 0 &&
+                     now_seconds < ask_.from + kGrowAfterSeconds;
+  if (good && (free == 0 || waits || ask_.units_per_node == free + here)) return false;
   if (free == 0) return fail(ErrorCode::unavailable, "leases of an earlier ask use every unit");
   auto to_cancel = to_cancel_;
   if (have_) to_cancel.push_back(id_);

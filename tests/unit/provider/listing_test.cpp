@@ -1,4 +1,5 @@
 // The one ask that an agent has open, whatever becomes of it at the exchange or on the disk.
+#include "crypto/hash.hpp"
 #include "expect.hpp"
 
 #include <gtest/gtest.h>
@@ -50,11 +51,57 @@ TEST(Listing, OffersNoUnitThatALeaseOfAnEarlierAskUses) {
   const LeaseId second = world.match();
   ASSERT_TRUE(world.run_until([&] { return over(world, first); }));
   EXPECT_FALSE(over(world, second));
-  // What is free again is offered soon: all but the second lease's unit, whose ask is replaced.
-  ASSERT_TRUE(world.run_until([&] { return world.ask->units_per_node == all - 1; }, 70'000));
+  // What is free again is offered once nothing of the ask's own is in the way.
+  const uint64_t nonce = world.ask->nonce;
+  world.run_for(30'000);
+  EXPECT_FALSE(over(world, second));
+  EXPECT_EQ(world.ask->nonce, nonce);
   ASSERT_TRUE(world.run_until([&] { return over(world, second); }));
   ASSERT_TRUE(world.run_until([&] { return world.ask->units_per_node == all; }, 70'000));
   EXPECT_EQ(world.rejects, 0U) << world.last_reject;
+}
+
+class NoFiles final : public Store {
+ public:
+  Result<void> put(const std::string&, std::string_view, Durability) override { return {}; }
+  Result<std::optional<std::string>> get(const std::string&) override {
+    return std::optional<std::string>{};
+  }
+  Result<void> remove(const std::string&) override { return {}; }
+  Result<std::vector<std::string>> names() override { return std::vector<std::string>{}; }
+};
+
+/// Where leases end one by one, each new ask would make those that run an earlier one's.
+TEST(Listing, KeepsAnAskWhoseLeasesRunAndGrowsItOnceInAWhile) {
+  NoFiles store;
+  const SecretKey key = SecretKey::generate();
+  Listing listing(store, eip712::Domain::credits(keccak256("id")), key);
+  Offer offer;
+  offer.capacity = {8, 8, 8};
+  offer.attributes = "{}";
+  uint64_t now = 1'800'000'000;
+  ASSERT_TRUE(listing.refresh(offer, now));
+  const OrderId first = listing.id();
+  offer.rate = Rate{2};
+  std::map<OrderId, uint32_t> taken{{first, 6}};
+  ASSERT_TRUE(listing.refresh(offer, now, taken));
+  const OrderId second = listing.id();
+  EXPECT_EQ(listing.ask().units_per_node, 2u);
+  taken = {{first, 3}, {second, 1}};
+  EXPECT_FALSE(listing.refresh(offer, now += 60, taken).value());
+  EXPECT_FALSE(listing.refresh(offer, now += 3'000, {{second, 1}}).value());
+  EXPECT_EQ(listing.id(), second);
+  // A machine that is never empty offers the rest all the same, and nothing where it is full.
+  EXPECT_FALSE(listing.refresh(offer, now + 600, {{first, 6}, {second, 2}}).value());
+  EXPECT_TRUE(listing.refresh(offer, now += 600, {{first, 3}, {second, 1}}).value());
+  const OrderId third = listing.id();
+  EXPECT_EQ(listing.ask().units_per_node, 4u);
+  EXPECT_FALSE(listing.refresh(offer, now, {{second, 1}, {third, 4}}).value());
+  EXPECT_TRUE(listing.refresh(offer, now, {{second, 1}}).value());
+  EXPECT_EQ(listing.ask().units_per_node, 7u);
+  // More than there is room for is mended at once.
+  EXPECT_TRUE(listing.refresh(offer, now, {{first, 2}, {listing.id(), 1}}).value());
+  EXPECT_EQ(listing.ask().units_per_node, 5u);
 }
 
 TEST(Listing, ListsNothingWhileAnEarlierAsksLeaseUsesEveryUnit) {
