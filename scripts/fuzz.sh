@@ -3,7 +3,8 @@
 #   scripts/fuzz.sh MINUTES              the minutes are shared among all targets
 #   scripts/fuzz.sh MINUTES TARGET...    among these (tests/fuzz/TARGET.cpp)
 # Begins with tests/fuzz/corpus; what is new goes to build/fuzz-corpus, what crashes to
-# build/fuzz-crashes. Exits 1 if anything crashed.
+# build/fuzz-crashes. Exits 1 if anything crashed; a target that does not build is passed over and
+# named at the end, and it exits 1 too.
 #   scripts/fuzz.sh keep TARGET...       takes finds that reach most new code into tests/fuzz/corpus
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,20 +16,34 @@ if [ ${#targets[@]} = 0 ]; then
 fi
 mkdir -p build build/fuzz-crashes
 cmake --preset fuzz > build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; exit 1; }
-for target in "${targets[@]}"; do nice -n 5 cmake --build --preset fuzz --target "fuzz_$target"; done
+built=()
+unbuilt=()
+for target in "${targets[@]}"; do
+  if nice -n 5 cmake --build --preset fuzz --target "fuzz_$target"; then
+    built+=("$target")
+  else
+    unbuilt+=("$target")
+  fi
+done
+finish() {  # STATUS: whatever it is, a target that was passed over is a failure
+  [ ${#unbuilt[@]} = 0 ] && exit "$1"
+  echo "these do not build, and were passed over: ${unbuilt[*]}" >&2
+  exit 1
+}
+[ ${#built[@]} = 0 ] && finish 1
 
+failed=0
 if [ "$minutes" = keep ]; then
-  for target in "${targets[@]}"; do
+  for target in "${built[@]}"; do
     /usr/bin/python3 tests/fuzz/keep.py build/fuzz/tests/fuzz/"fuzz_$target" \
-      build/fuzz-corpus/"$target" tests/fuzz/corpus/"$target"
+      build/fuzz-corpus/"$target" tests/fuzz/corpus/"$target" || failed=1
   done
-  exit
+  finish $failed
 fi
 
-seconds=$((minutes * 60 / ${#targets[@]}))
+seconds=$((minutes * 60 / ${#built[@]}))
 [ "$seconds" -gt 0 ] || seconds=1
-failed=0
-for target in "${targets[@]}"; do
+for target in "${built[@]}"; do
   corpus=build/fuzz-corpus/$target
   log=build/fuzz-corpus/$target.log
   mkdir -p "$corpus"
@@ -50,4 +65,4 @@ for target in "${targets[@]}"; do
     echo "Its input belongs into tests/fuzz/corpus/$target/ once it is mended."
   fi
 done
-exit $failed
+finish $failed
