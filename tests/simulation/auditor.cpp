@@ -104,7 +104,10 @@ void Auditor::take_policy(const Sequenced& command, const Outcome& outcome) {
                           ? policy_.against(*lease, reason, command.command, command.time)
                           : "a command that was refused ended it";
   }
-  if (!outcome.answer || !std::holds_alternative<ListParty>(command.command)) return;
+  // A list may be about whom somebody turns out to be.
+  if (!outcome.answer || !(std::holds_alternative<ListParty>(command.command) ||
+                           std::holds_alternative<ProveFacts>(command.command)))
+    return;
   for (const LeaseId& id : books_.live) {
     const Lease* lease = core_.find_lease(id);
     if (lease == nullptr || lease->closing || lease->stopped_at.ms != 0 || !lease->accepted())

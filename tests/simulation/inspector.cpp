@@ -16,7 +16,14 @@ constexpr uint64_t kUnseenJumpMs = 2'000;
 constexpr uint64_t kAcceptMs = 10'000;
 constexpr uint64_t kClearanceMs = 60'000;
 constexpr uint64_t kReadinessMs = 60'000;
-constexpr uint64_t kLongAgoMs = 600'000;
+/// An agent that was away stops what was given up meanwhile: it may take the longest grace.
+constexpr uint64_t kLongAgoMs = 240'000;
+constexpr uint64_t kHeldMs = 24 * 3'600'000;
+/// By how much the exchange's clock may be behind, of all that it was set back.
+constexpr uint64_t kSetBackMs = 180'000;
+constexpr uint64_t kAbandonedMs = 900'000;
+/// From an absence on until its agent finds that it is late, at most.
+constexpr uint64_t kLateMs = 30'000;
 constexpr uint64_t kBlocksAheadS = 40;  ///< of the world's time, at most
 /// What a machine that nothing troubles takes at most to start a job, and to hand it in.
 constexpr uint64_t kStartMs = 5'000;
@@ -85,8 +92,7 @@ void Inspector::look_at_ending(const Case& at) {
   if (why == "policy_rejected")
     return expect(at, !at.lease.decisions.empty() && !at.lease.decisions.back().approve,
                   "no officer decided so");
-  if (why == "policy_undecided")
-    return expect(at, at.lease.decisions.empty() && at.lease.held_at.ms != 0, "it was decided");
+  if (why == "policy_undecided") return look_at_undecided(at);
   if (why == "offer_gone") {
     // Its agent offers anew what it has free, under another ask, while the deal is held.
     const auto offer = auditor_.core().find_ask(at.lease.terms.ask_hash);
@@ -105,6 +111,16 @@ void Inspector::look_at_ending(const Case& at) {
     if (!at.lease.funded() && at.lease.accepted() && look_at_refusal(at)) return;
   }
   look_at_excuse(at);
+}
+
+/// Nobody decided for a day, or for as long as the bid may start.
+void Inspector::look_at_undecided(const Case& at) {
+  const eip712::Bid& bid = at.lease.bid;
+  const uint64_t bid_ends_ms = (std::min(bid.valid_until, bid.latest_start) + 1) * 1'000;
+  const uint64_t until_ms = std::min(at.lease.held_at.ms + kHeldMs, bid_ends_ms);
+  expect(at, at.lease.decisions.empty() && at.lease.held_at.ms != 0, "it was decided");
+  expect(at, at.lease.closed_at.ms >= until_ms,
+         "given up " + std::to_string(until_ms - at.lease.closed_at.ms) + " ms too soon");
 }
 
 /// The contract would not have opened it. False if that is not why it ended.
@@ -159,11 +175,23 @@ void Inspector::look_at_excuse(const Case& at) {
     const uint64_t heard = auditor_.heard_ms(at.lease.id);
     expect(at, at.closing + unseen + kClocksMs >= heard + grace,
            "given up " + std::to_string(at.closing - heard) + " ms after it was heard");
+    // The exchange's time may go at half speed, or wait for a clock that was set back.
+    const bool steady = world_.faults.struck(Fault::clock_jump) == 0;
+    const uint64_t late = steady ? 0 : grace + kSetBackMs;
+    const uint64_t paused = world_.troubles.longest(Troubles::kEverywhere, heard, at.closing);
+    expect(
+        at, at.closing <= heard + grace + kBeatMs + paused + late,
+        "given up no sooner than " + std::to_string(at.closing - heard) + " ms after it was heard");
     expect(at, away_ms(at, heard, at.closing) + slack >= grace,
            "its provider was not heard for its grace though it was never away for so long");
   } else if (is_one_of(why, {"agent_late", "not_closed"})) {
-    expect(at, away_ms(at, at.matched, at.closing) + slack >= grace,
-           "its provider was never away for its grace of " + std::to_string(grace) + " ms");
+    // Not long before the job was stopped; before nobody closed it.
+    const bool stopped = at.past != nullptr && at.past->stopped_at_ms != 0;
+    const uint64_t end = why == "agent_late" && stopped ? at.past->stopped_at_ms : at.closing;
+    const uint64_t within = why == "agent_late" ? 2 * grace + kLateMs : grace + kAbandonedMs;
+    const uint64_t from = std::max(at.matched, end - std::min(end, within));
+    expect(at, away_ms(at, from, end) + slack >= grace,
+           "its provider was not away for its grace of " + std::to_string(grace) + " ms then");
   } else if (is_one_of(why, {"prepare_failed", "start_failed"})) {
     expect(at, machine.was_in_trouble(at.lease.id), "nothing was wrong with its job");
   } else if (why == "outputs_failed") {

@@ -27,6 +27,7 @@ class Inspector {
   };
   void expect(const Case& at, bool holds, const std::string& otherwise);
   void look_at_ending(const Case& at);
+  void look_at_undecided(const Case& at);
   bool look_at_refusal(const Case& at);
   void look_at_excuse(const Case& at);
   void look_at_own_end(const Case& at);
