@@ -224,7 +224,10 @@ void Exchange::Core::reconcile(Lease& lease) {
     // Its opening was taken back. The clearance that it had may do once more.
     if (wants_opening(lease) && lease.clearance_until < seconds_now()) clear_again(lease);
   } else if (lease.over()) {
-    if (there->closed) take_amounts(lease, *there);
+    if (there->closed) {
+      take_amounts(lease, *there);
+      emit(LeaseChanged{lease.id});
+    }
   } else {
     if (lease.state == LeaseState::opening) open_by_chain(lease, *there);
     if (there->stopped != 0 && lease.stopped_at.ms == 0 && !lease.closing)
@@ -289,7 +292,6 @@ void Exchange::Core::take_amounts(Lease& lease, const ledger::ChainLease& there)
   for (const Money units : shares_of(Money{there.paid - there.fee}, lease.payees))
     lease.settlement.shares.push_back(mirror.money(units.nano).nano);
   lease.escrow = (charged + refunded).nano;  // in whole units of the token
-  emit(LeaseChanged{lease.id});
 }
 
 bool Exchange::Core::may_open_again(const Lease& lease) const {

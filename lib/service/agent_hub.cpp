@@ -274,6 +274,10 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
   } else if (const auto* closed = std::get_if<exchange::LeaseClosed>(&event)) {
     if (const Lease* lease = lease_of(closed->lease))
       send(closed->provider, closed_message(*lease, context_.domain, keys));
+  } else if (const auto* changed = std::get_if<exchange::LeaseChanged>(&event)) {
+    // Its agent had forgotten it, was told to close it once more, and waits for that.
+    if (const Lease* lease = lease_of(changed->lease); lease != nullptr && lease->over())
+      send(lease->terms.provider, closed_message(*lease, context_.domain, keys));
   } else if (const auto* undone = std::get_if<exchange::LeaseUndone>(&event)) {
     // Of a deal that was held and never matched the agent has not heard.
     if (const Lease* lease = lease_of(undone->lease); lease && lease->matched_at.ms != 0)

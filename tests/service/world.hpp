@@ -325,6 +325,14 @@ class World {
   static constexpr const char* kAttributes =
       R"({"cores":{"source":"measured","value":4},"memory_gb":{"source":"measured","value":8}})";
 
+  static eip712::Domain domain_of(const std::function<void(ServiceConfig&)>& change,
+                                  const ExchangeKeys& keys) {
+    ServiceConfig config;
+    if (change) change(config);
+    if (!config.settlement) return eip712::Domain::credits(keys.exchange_id());
+    return eip712::Domain::evm(config.settlement->chain_id, config.settlement->contract);
+  }
+
   std::function<void(ServiceConfig&)> configure;
   const ChainParts* chain;  ///< null: credits
   std::string attributes = kAttributes;
@@ -336,7 +344,7 @@ class World {
   const SecretKey operator_key = SecretKey::generate();
   const SecretKey provider = SecretKey::generate();
   const SecretKey buyer = SecretKey::generate();
-  const eip712::Domain domain = eip712::Domain::credits(keys.exchange_id());
+  const eip712::Domain domain = domain_of(configure, keys);
   std::unique_ptr<journal::Journal> journal = journal::make_memory_journal(keys.exchange_id());
   std::unique_ptr<QueueExecutor> pool;
   std::unique_ptr<Service> service;

@@ -27,7 +27,7 @@ std::function<void(ServiceConfig&)> on_a_chain(uint64_t chain_id = 31337) {
     config.chain = ChainConfig{"http://127.0.0.1:1", chain_id, contract(), 0, 0};
     config.settlement = exchange::ChainSettlement{
         chain_id, contract(), contract(), 6, 86'400, 0, {1, hash_of(1), kStart}};
-    config.rules = shipped_rules();
+    if (chain_id != 31337) config.rules = shipped_rules();
   };
 }
 
@@ -172,6 +172,47 @@ TEST(ChainDesk, AnOldHeadIsAChainThatIsAway) {
   OnANode quiet;  // a development chain has no blocks of its own accord
   EXPECT_FALSE(quiet.away(0));
   EXPECT_FALSE(quiet.away(400'000));
+}
+
+/// It has forgotten the lease, and sends its Close until it hears that there is an end.
+TEST(ChainDesk, TellsTheAgentOfALeaseThatWasClosedOnceMore) {
+  OnANode on;
+  World& world = on.world;
+  ledger::Place last{1, hash_of(1), kStart};
+  const auto tell = [&](const exchange::Command& command) {
+    bool taken = false;
+    world.service->sequencer().submit(command, std::nullopt, [&](const Result<Applied>& applied) {
+      taken = applied && applied->outcome.answer.has_value();
+    });
+    world.settle();
+    EXPECT_TRUE(taken);
+  };
+  const auto seen = [&](std::vector<exchange::ChainFact> facts) {
+    last = {last.number + 1, hash_of(last.number + 1), last.time + 1};
+    tell(exchange::ChainSeen{last, std::move(facts)});
+  };
+  namespace chain = exchange::chain;
+  seen({chain::Deposited{world.buyer.address(), 1'000'000}});
+  const World::Open agent = world.open("/v1/agent", &world.provider);
+  ASSERT_TRUE(agent.handler) << agent.error->message;
+  json::object listing = world.ask_body(world.ask());
+  listing["type"] = "ask";
+  listing["id"] = 1;
+  world.say(agent, listing);
+  world.say(agent, world.heartbeat(1));
+  const LeaseId id = world.funded_lease(agent);
+  seen({chain::Opened{id, 1'200, last.time}});
+  EXPECT_FALSE(agent.socket->take("funded").is_null());
+  world.pass(60'000);
+  const ledger::Place before = last;
+  seen({chain::Closed{id, 0, 0, 1'200}});
+  EXPECT_FALSE(agent.socket->take("closed").is_null());
+  tell(exchange::ChainTakenBack{before});
+  EXPECT_FALSE(agent.socket->take("stop").is_null());
+  EXPECT_TRUE(agent.socket->take("closed").is_null());
+  last = before;
+  seen({chain::Closed{id, 0, 0, 1'200}});
+  EXPECT_FALSE(agent.socket->take("closed").is_null());
 }
 
 }  // namespace
