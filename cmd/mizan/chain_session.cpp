@@ -55,6 +55,12 @@ std::string ChainSession::id_for(const settlement::Call& call) const {
 
 Result<settlement::Entry> ChainSession::send(std::string id, settlement::Call call) {
   if (id.empty()) id = id_for(call);
+  if (const settlement::Entry* known = outbox_->find(id); known && known->call != call)
+    return fail(ErrorCode::already_exists,
+                known->state == settlement::SendState::done
+                    ? fmt::format("it was sent already, and is in block {}", known->block)
+                    : "it is on its way already with another relay fee: the command with that "
+                      "--fee goes on with it");
   MIZAN_CHECK(outbox_->submit(id, std::move(call)));
   MIZAN_TRY(entry, finish(id));
   if (id.starts_with(kOnce)) untold_.push_back(id);

@@ -54,13 +54,15 @@ Result<int> set_paused(const Context& context, bool paused) {
 }
 
 Result<int> revoke(const Context& context) {
-  return guard(context,
-               "nothing that the key cleared opens any more; put another in its place with "
-               "`mizan contract propose-clearance-key`",
-               [](const EscrowFacts& facts, uint64_t) -> Result<Bytes> {
-                 if (facts.clearance.is_zero()) return already("the clearance key is revoked");
-                 return escrow::revoke_clearance_key();
-               });
+  return guard(
+      context,
+      "nothing that the key cleared opens any more; put another in its place with "
+      "`mizan contract propose-clearance-key`, and start the exchange with its keystore as "
+      "keys/clearance.json",
+      [](const EscrowFacts& facts, uint64_t) -> Result<Bytes> {
+        if (facts.clearance.is_zero()) return already("the clearance key is revoked");
+        return escrow::revoke_clearance_key();
+      });
 }
 
 Result<int> propose(const Context& context, const std::string& text) {
@@ -75,7 +77,9 @@ Result<int> propose(const Context& context, const std::string& text) {
 }
 
 Result<int> accept(const Context& context) {
-  return guard(context, "the proposed clearance key is in force",
+  return guard(context,
+               "the proposed clearance key is in force: leases open once the exchange runs with "
+               "its keystore as keys/clearance.json",
                [](const EscrowFacts& facts, uint64_t now) -> Result<Bytes> {
                  if (facts.next_clearance.is_zero())
                    return already(

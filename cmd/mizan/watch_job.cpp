@@ -106,6 +106,15 @@ std::string why_not(const std::string& reason) {
     return "the contract did not open the lease: the money is not in it any more";
   if (reason == "bid_expired")
     return "the contract did not open the lease: the bid had run out by the chain's clock";
+  if (reason == "clearance_expired" || reason == "too_late" || reason == "too_early")
+    return "the contract did not open the lease: its time, or the exchange's word for it, was over "
+           "by the chain's clock; order again";
+  if (reason == "bid_nonce_spent")
+    return "the contract did not open the lease: its bid was used or cancelled there";
+  if (reason == "bid_not_signed" || reason == "outside_bid")
+    return "the contract did not open the lease: by its word the bid does not allow it";
+  if (reason == "terms_not_signed" || reason == "bad_terms" || reason == "wrong_payees")
+    return "the contract did not open the lease: it refused the provider's terms; order again";
   if (reason == "opening_paused" || reason == "not_cleared")
     return "the contract did not open the lease: its guardian has stopped the opening of leases";
   return reason;
