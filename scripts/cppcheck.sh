@@ -5,7 +5,7 @@
 #   scripts/cppcheck.sh lib/ledger   one room
 set -euo pipefail
 cd "$(dirname "$0")/.."
-command -v cppcheck >/dev/null || { echo "cppcheck.sh: apt-get install cppcheck" >&2; exit 1; }
+command -v cppcheck >/dev/null || { echo "cppcheck.sh: run scripts/install.sh test" >&2; exit 1; }
 mkdir -p build/cppcheck
 [ $# -gt 0 ] || set -- lib cmd
 exec nice -n 5 cppcheck --std=c++20 --language=c++ --enable=warning,performance,portability \

@@ -36,6 +36,8 @@ say "lint, unit, property, policy, fuzz corpora"
 run_tests build/release -LE 'soak|e2e|crash|bench' -j 2
 say "crash and end-to-end"
 run_tests build/release -L 'crash|e2e' -LE soak
+say "static analysis: cppcheck"
+scripts/cppcheck.sh
 sanitize tsan unit_net unit_service unit_provider
 mapfile -t sanitized < <(ctest --test-dir build/release -N -L '^(unit|fuzz)$' |
   sed -n 's/^ *Test *#[0-9]*: //p')

@@ -40,8 +40,9 @@ Result<LeaseFile> read_lease_file(const fs::path& path, const eip712::Domain& do
   MIZAN_TRY(terms, in.get<eip712::Terms>("terms"));
   if (!terms) return fail(ErrorCode::invalid_argument, path.string() + " has no \"terms\"");
   file.terms = *terms;
-  const auto take = [&in]<class T>(std::string_view key, std::optional<T>& out) -> Result<void> {
-    MIZAN_TRY(found, in.get<T>(key));
+  const auto take = [&in](std::string_view key, auto& out) -> Result<void> {
+    using Value = typename std::remove_reference_t<decltype(out)>::value_type;
+    MIZAN_TRY(found, in.get<Value>(key));
     out = std::move(found);
     return {};
   };
