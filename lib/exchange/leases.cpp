@@ -96,6 +96,9 @@ void Exchange::Core::fund(Lease& lease, UnixMs opened) {
   lease.state = LeaseState::funded;
   lease.opened_at = opened;
   lease.heard_at = state.now;
+  // Its provider starts nothing before this: what a chain's word was late is not to be claimed.
+  const uint64_t last = std::min(state.now, last_billed(lease)).ms;
+  lease.forfeited_ms = last - std::min(last, opened.ms);
   lease_ends_.arm(silence_at(lease), lease.id);
   // From here on the lease itself holds the bid.
   const auto mine = bids_by_buyer.find(lease.terms.buyer);

@@ -105,7 +105,7 @@ struct Lease {
   uint64_t staged_ms = 0;
   uint64_t ran_ms = 0;
   uint64_t covered_ms = 0;    ///< what the bill rests on
-  uint64_t forfeited_ms = 0;  ///< time without a heartbeat, beyond the grace: never billed
+  uint64_t forfeited_ms = 0;  ///< open and unheard, beyond the grace: never billed
 
   u128 vouchered = 0;  ///< the last voucher's cumulative
   Signature voucher_signature;

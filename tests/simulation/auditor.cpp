@@ -129,8 +129,6 @@ void Auditor::take_metering(const Sequenced& command, const Outcome& outcome) {
       at.opened = on_chain ? lease.opened_at : command.time;
       if (on_chain) at.stopped = lease.stopped_at;
       at.heard = command.time;
-      const UnixMs last = last_billed(lease, at, command.time);
-      at.heard_ms = last.ms - std::min(last, at.opened).ms;
     }
     if (const auto* stop = std::get_if<StopRequested>(&event)) {
       const auto found = metered_.find(stop->lease);

@@ -65,7 +65,7 @@ class Auditor {
     uint64_t staged_ms = 0;     ///< as told
     uint64_t ran_ms = 0;        ///< as told
     uint64_t heard_ms = 0;      ///< from heartbeat to heartbeat, and each time the grace at most
-    uint64_t forfeited_ms = 0;  ///< what that leaves out
+    uint64_t forfeited_ms = 0;  ///< what that leaves out since it was funded
     uint64_t covered_ms = 0;
     u128 vouchered = 0;
   };

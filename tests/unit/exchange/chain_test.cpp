@@ -77,6 +77,20 @@ TEST_F(ChainTest, OpensWhenTheChainSaysSo) {
   EXPECT_EQ(w.core.account(party(kBuyer)).open_orders, 0u);
 }
 
+TEST_F(ChainTest, WhatTheWordOfItsOpeningWasLateIsNotBilled) {
+  const LeaseId id = opening();
+  const uint64_t opened = w.seconds() + 1;
+  w.wait_ms(31'000);
+  w.sees({chain::Opened{id, w.lease(id).escrow, opened}});
+  EXPECT_EQ(w.lease(id).opened_at.ms, opened * 1'000);
+  w.wait_ms(10'000);
+  w.beat(id, 2, 0, 40'000);
+  EXPECT_EQ(w.lease(id).covered_ms, 10'000u);
+  w.wait_ms(20'000);
+  w.beat(id, 2, 0, 60'000);
+  EXPECT_EQ(w.lease(id).covered_ms, 30'000u);
+}
+
 TEST_F(ChainTest, IsSettledByTheContractsAmounts) {
   const LeaseId id = settling();
   const Lease& lease = w.lease(id);
