@@ -111,7 +111,11 @@ void CoreModel::closed(const Exchange& core, const LeaseId& id) {
   if (it == held_.end() || lease == nullptr) return;
   const Settlement& s = lease->settlement;
   ++(lease->state == LeaseState::settled ? settled : failed);
-  expect(s.charged + s.refunded == it->second.escrow, "charged + refunded = escrow");
+  Money escrow{it->second.escrow};
+  // A contract has it in whole units of its token; unless its opening was taken back.
+  if (core.chain() != nullptr && s.charged + s.refunded != escrow.nano)
+    escrow = core.chain()->money(core.chain()->units(escrow));
+  expect(s.charged + s.refunded == escrow.nano, "charged + refunded = escrow");
   expect(s.paid + s.fee == s.charged, "paid + fee = charged");
   if (core.chain() != nullptr) {  // the contract has ended it, perhaps at once, and has its money
     free_units(it->second);

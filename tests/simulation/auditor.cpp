@@ -256,7 +256,7 @@ void Auditor::told(const json::value& all, const eip712::Domain& domain, const A
   world_.expect(!each.empty() || (status == "resting") == ours.resting, where + "another status");
 }
 
-/// What of a lease does not change.
+/// What of a lease does not change; at its end its escrow is in whole units of a chain's token.
 void Auditor::compare_lease(const json::value& told, const LeaseId& id,
                             const eip712::Domain& domain) {
   LeaseId lease;
@@ -270,8 +270,12 @@ void Auditor::compare_lease(const json::value& told, const LeaseId& id,
   in.required("escrow", escrow);
   const Lease* ours = core_.find_lease(id);
   // Where an officer has approved it since, it has another id than while it was held.
+  const auto whole = [chain = core_.chain()](u128 nano) {
+    return chain == nullptr ? Money{nano} : chain->money(chain->units(Money{nano}));
+  };
   const bool same = !in.failed() && ours != nullptr && order == ours->order &&
-                    escrow == ours->escrow && eip712::digest(domain, terms) == lease &&
+                    whole(escrow) == whole(ours->escrow) &&
+                    eip712::digest(domain, terms) == lease &&
                     (lease == id || (lease == ours->id && id == ours->held_as));
   world_.expect(same, "a lease was told otherwise than it is: " + hex(id.view()).substr(0, 8));
 }

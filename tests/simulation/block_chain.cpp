@@ -29,8 +29,9 @@ BlockChain::BlockChain(Surroundings& world, const exchange::ChainSettlement& set
       domain_(eip712::Domain::evm(settlement.chain_id, settlement.contract)),
       clearance_key_(clearance_key),
       account_(account) {
-  blocks_.push_back({settlement.first, keccak256("before the first"), kGwei,
-                     std::make_shared<PlainContract>(operator_, settlement.close_delay_s)});
+  blocks_.push_back(
+      {settlement.first, keccak256("before the first"), kGwei,
+       std::make_shared<PlainContract>(operator_, settlement.close_delay_s, settlement.decimals)});
   block_ms_ = random_.between(1'000, 12'000);
 }
 

@@ -23,11 +23,12 @@ ChainHost::ChainHost(Surroundings& world, ExchangeHost& exchange)
 }
 
 void ChainHost::deposit(const Address& owner, uint64_t amount) {
-  chain_.send({Kind::deposit, owner, amount, {}});
+  chain_.send({Kind::deposit, owner, chain_.head().contract->units(amount), {}});
 }
 
 void ChainHost::meddle(const Address& owner) {
-  Sent sent{Kind::withdraw, owner, random_.between(1, 20'000'000), {}};
+  Sent sent{
+      Kind::withdraw, owner, chain_.head().contract->units(random_.between(1, 20'000'000)), {}};
   const Exchange* exchange = core();
   const auto leases =
       exchange == nullptr ? std::vector<const Lease*>{} : exchange->leases_of(owner);
@@ -70,17 +71,19 @@ void ChainHost::finish(const std::vector<Address>& parties) {
   world_.expect(block != nullptr, "at rest, and the chain has turned");
   if (block == nullptr) return;
   compare(exchange, *block);
+  const auto money = [&](u128 units) { return exchange.chain()->money(units); };
   const auto health = exchange_.service()->context().chain.get();
   world_.expect(health.trouble.empty(), "at rest, and the chain desk waits: " + health.trouble);
   for (const Address& party : parties)
-    world_.expect(exchange.account(party).balance.nano == block->contract->balance(party) &&
+    world_.expect(exchange.account(party).balance == money(block->contract->balance(party)) &&
                       exchange.account(party).escrowed.nano == 0,
                   "an account is not what the contract says");
   for (const Lease* lease : exchange.all_leases()) {
     const PlainContract::Lease* there = block->contract->find(lease->id);
     world_.expect(
-        lease->settlement.charged == (there == nullptr ? 0 : there->claimed) &&
-            (there == nullptr || (there->closed && lease->settlement.refunded == there->refunded)),
+        lease->settlement.charged == (there == nullptr ? 0 : money(there->claimed).nano) &&
+            (there == nullptr ||
+             (there->closed && lease->settlement.refunded == money(there->refunded).nano)),
         "a lease's amounts are not the contract's");
   }
 }

@@ -1,10 +1,13 @@
 #include "simulation/exchange_host.hpp"
 
+#include <array>
+
 namespace mizan::simulation {
 namespace {
 
 constexpr uint64_t kChainId = 31337;
 const Address kContract{{0xc0}};
+constexpr std::array<uint8_t, 3> kDecimals{6, 9, 18};
 
 }  // namespace
 
@@ -33,7 +36,9 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
   if (on_chain) {
     Random chain = world.random.fork("contract");
     const ledger::Place first{1'000, keccak256("first"), kEpochMs / 1000 - 1'000};
-    config_.settlement = {kChainId, kContract, {}, 9, chain.between(1, 60), chain.below(4), first};
+    const uint8_t decimals = kDecimals[world.random.fork("token").below(kDecimals.size())];
+    config_.settlement = {kChainId,       kContract, {}, decimals, chain.between(1, 60),
+                          chain.below(4), first};
     config_.chain = {"", kChainId, kContract, config_.settlement->depth, first.number};
     desk_ = std::make_unique<DeskHost>(world, *config_.settlement, config_.operator_,
                                        keys_.clearance.address());

@@ -17,6 +17,12 @@ tl::unexpected<Error> reverts(const char* name) {
 
 }  // namespace
 
+u128 PlainContract::units(u128 nano) const {
+  for (uint8_t d = 9; d < decimals_; ++d) nano *= 10;
+  for (uint8_t d = decimals_; d < 9; ++d) nano /= 10;
+  return nano;
+}
+
 u128 PlainContract::payable(const Lease& lease, uint64_t now, u128 voucher) const {
   const eip712::Terms& terms = lease.terms;
   uint64_t to = std::min(now, terms.start + terms.seconds);
@@ -24,7 +30,7 @@ u128 PlainContract::payable(const Lease& lease, uint64_t now, u128 voucher) cons
   const uint64_t from = std::max(lease.opened, terms.start);
   const u128 bound =
       terms.rate * terms.node_count * terms.units_per_node * (to > from ? to - from : 0);
-  return std::max(std::min(voucher, bound), lease.claimed);
+  return std::max(units(std::min(voucher, bound)), lease.claimed);
 }
 
 u128 PlainContract::locked(const Lease& lease, uint64_t now) const {
@@ -53,7 +59,7 @@ u128 PlainContract::pay(Lease& lease, u128 total) {
 
 Result<Facts> PlainContract::open(const Sent& sent, uint64_t now) {
   const eip712::Terms& terms = sent.terms;
-  const u128 escrow = terms.rate * terms.node_count * terms.units_per_node * terms.seconds;
+  const u128 escrow = units(terms.rate * terms.node_count * terms.units_per_node * terms.seconds);
   if (now > sent.good_until) return reverts("ClearanceExpired");
   if (now > sent.bid.valid_until || now > sent.bid.latest_start) return reverts("BidExpired");
   if (terms.start > now + kOpenAhead) return reverts("TooEarly");
@@ -121,7 +127,7 @@ Result<Facts> PlainContract::run(const Sent& sent, uint64_t now) {
   u128 total = claimed;
   if (sent.kind == Kind::close) {
     total = payable(lease, now, sent.amount);
-    if (total - fee_of(lease.terms, total) < sent.min_paid) return reverts("BelowMinPaid");
+    if (total - fee_of(lease.terms, total) < units(sent.min_paid)) return reverts("BelowMinPaid");
   } else {
     const uint64_t end = lease.terms.start + lease.terms.seconds;
     if (now < (lease.stop == 0 ? end : std::min(end, lease.stop)) + delay_)

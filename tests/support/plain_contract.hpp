@@ -43,7 +43,9 @@ class PlainContract {
     bool closed = false;
     std::vector<Payee> payees{};
   };
-  PlainContract(const Address& fee_to, uint64_t delay) : fee_to_(fee_to), delay_(delay) {}
+  /// Terms and vouchers are in nano-USD; all else is in units of a token of `decimals`.
+  PlainContract(const Address& fee_to, uint64_t delay, uint8_t decimals = 9)
+      : fee_to_(fee_to), delay_(delay), decimals_(decimals) {}
 
   /// Its events in a block of `now`; or that it reverts, the message being the error's name.
   Result<std::vector<exchange::ChainFact>> run(const Sent& sent, uint64_t now);
@@ -55,6 +57,7 @@ class PlainContract {
     const auto it = leases_.find(id);
     return it == leases_.end() ? nullptr : &it->second;
   }
+  u128 units(u128 nano) const;  ///< rounded down
   static u128 fee_of(const eip712::Terms& terms, u128 total) {
     return total * terms.fee_bps / 10'000;
   }
@@ -70,6 +73,7 @@ class PlainContract {
 
   Address fee_to_;
   uint64_t delay_;
+  uint8_t decimals_;
   std::map<Address, u128> balances_;
   std::map<LeaseId, Lease> leases_;
   std::set<std::pair<Address, uint64_t>> spent_;
