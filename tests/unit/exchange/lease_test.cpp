@@ -95,7 +95,7 @@ TEST_F(LeaseTest, RunsFromMatchToSettlement) {
   last.outputs = keccak256("outputs");
   w.ok(w.heartbeat(kProvider, {last}));
   EXPECT_EQ(lease.state, LeaseState::collecting);
-  EXPECT_EQ(w.code(Close{{id, 150}, {}}), ErrorCode::conflict) << "14 s x 10 less 1 % is 139";
+  EXPECT_EQ(w.code(Close{{id, 140}, {}}), ErrorCode::conflict) << "14 s x 10 less 1 % is 139";
   w.ok(Close{{id, 139}, {}});
   EXPECT_TRUE(lease.closing);
   EXPECT_TRUE(w.ok(Close{{id, 139}, {}}).repeated);
@@ -182,6 +182,8 @@ TEST_F(LeaseTest, PhasesAndDurationsOnlyRise) {
   w.wait_ms(20'000);
   w.beat(id, 3, 1000, 9000);
   w.beat(id, 1, 500, 100);
+  --w.heartbeats;
+  EXPECT_EQ(w.code(w.heartbeat(kProvider)), ErrorCode::replayed);
   EXPECT_EQ(w.lease(id).phase, 3);
   EXPECT_EQ(w.lease(id).covered_ms, 10'000u);
   EXPECT_EQ(w.code(w.heartbeat(kProvider, {w.status(id, 6, 0, 0)})), ErrorCode::invalid_argument);

@@ -184,6 +184,10 @@ TEST_F(OrdersTest, ANonceIsSpentOnce) {
   other.bid.nodes = 2;
   other.bid.nonce = ~uint64_t{0};
   EXPECT_EQ(w.code(other), ErrorCode::invalid_argument);
+  PlaceBid waits = standing(kBuyer, 1);
+  waits.bid.nonce = other.bid.nonce = 300;
+  EXPECT_TRUE(w.ok(waits).resting);
+  EXPECT_EQ(w.code(other), ErrorCode::replayed) << "a bid that waits has spent its own";
 }
 
 TEST_F(OrdersTest, MoneyIsNeededWhenABidIsTakenAndWhenItIsMatched) {
