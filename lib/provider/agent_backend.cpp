@@ -91,7 +91,8 @@ void Agent::handle(LeaseRun& run, const Uploaded& event) {
   if (record.stage != Stage::collected) return;
   if (event.result) return set_stage(run, Stage::done);
   const Error& error = event.result.error();
-  if (error.code == ErrorCode::unavailable)
+  // Its clock or the exchange's was set while it was on its way: it is signed anew each time.
+  if (error.code == ErrorCode::unavailable || error.code == ErrorCode::expired)
     return retry(run, "the outputs could not be stored at the exchange", error);
   record.outputs = {};
   if (error.code == ErrorCode::not_found) return set_stage(run, Stage::exited);

@@ -366,6 +366,16 @@ TEST(Agent, TriesAgainWhatIsOnlyUnavailable) {
   expect_done(world, id);
 }
 
+TEST(Agent, LosesNoOutputsWhenAClockIsSetDuringTheirUpload) {
+  Running r({.exit_code = 0}, [](World& world) {
+    world.upload_error = Error{ErrorCode::expired, "signed more than 60 s away", {}};
+  });
+  ASSERT_TRUE(r.world.run_until([&] { return r.world.uploads > 1; }));
+  r.world.upload_error.reset();
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  EXPECT_FALSE(r.lease().status.outputs.is_zero());
+}
+
 TEST(Agent, SaysThatOutputsAreLost) {
   Running r({.exit_code = 0}, [](World& world) {
     world.collect_error = Error{ErrorCode::too_large, "more than 10 GB", {}};
