@@ -17,7 +17,7 @@ struct ArtifactLimits {
   uint64_t each_bytes = uint64_t{4} << 30;
   uint64_t account_bytes = uint64_t{16} << 30;  ///< what one account uploaded
   uint64_t total_bytes = uint64_t{64} << 30;
-  uint64_t keep_seconds = 7 * 24 * 3600;  ///< after the last upload
+  uint64_t keep_seconds = uint64_t{7} * 24 * 3600;  ///< after the last upload
 };
 
 /// An artifact is a file `HEX`, whole and synced before its name appears, beside `HEX.owners`, the

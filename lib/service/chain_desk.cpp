@@ -98,10 +98,10 @@ void ChainDesk::wait(std::chrono::milliseconds most) {
 }
 
 bool ChainDesk::step() {
-  auto followed = follow();
+  const auto followed = follow();
   const bool more = followed.value_or(false);
   tell_away();
-  note("follow", followed ? Result<void>{} : Result<void>(fail(std::move(followed).error())));
+  note("follow", followed ? Result<void>{} : Result<void>(fail(followed.error())));
   bring_when_due();
   const auto ended = [this] {
     return std::ranges::count_if(outbox_.entries(),

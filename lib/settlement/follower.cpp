@@ -109,7 +109,7 @@ Result<Seen> Follower::read(const Place& last, uint64_t to, bool& too_much) {
     const Block& block = blocks.at(log.block);
     if (block.hash != log.block_hash) return contradiction();
     MIZAN_TRY(event, read_event(log));
-    seen.events.push_back({log.block, block.time, log.transaction, std::move(event)});
+    seen.events.push_back({log.block, block.time, log.transaction, event});
   }
   if (single) return seen;
   // Both ends are still there: then all of it was read of one chain, which lies on what was seen.

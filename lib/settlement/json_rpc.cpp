@@ -63,7 +63,7 @@ Result<JsonRpc> JsonRpc::open(std::string_view url, const RpcOptions& options) {
       options);
 }
 
-Result<json::value> JsonRpc::call(std::string_view method, json::array params) {
+Result<json::value> JsonRpc::call(std::string_view method, const json::array& params) {
   net::Milliseconds pause = options_.pause;
   for (unsigned i = 1;; ++i) {
     auto answer = attempt(method, params);

@@ -34,7 +34,7 @@ class JsonRpc {
   /// JSON-RPC is `unavailable`; an error that the node itself tells is `conflict`, with
   /// details["rpc_code"], details["rpc_message"] (bounded, printable) and, where it has one,
   /// details["rpc_data"] (hex). Only methods that may be repeated are called.
-  Result<json::value> call(std::string_view method, json::array params);
+  Result<json::value> call(std::string_view method, const json::array& params);
 
   /// "host:port".
   const std::string& where() const { return where_; }
