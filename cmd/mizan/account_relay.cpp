@@ -17,7 +17,7 @@ namespace {
 namespace escrow = settlement::escrow;
 namespace token = settlement::token;
 
-constexpr uint64_t kValidSeconds = 24 * 3600;
+constexpr uint64_t kValidSeconds = uint64_t{24} * 3600;
 
 /// Who signs, and what the chain says that must be signed with it.
 struct Signer {

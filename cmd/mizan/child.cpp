@@ -6,10 +6,10 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -35,6 +35,7 @@ constexpr int kEndPatienceMs = 10'000;
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> list;
+  list.reserve(words.size() + 1);
   for (std::string& word : words) list.push_back(word.data());
   list.push_back(nullptr);
   return list;
@@ -45,7 +46,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 Result<Child> Child::start(const std::vector<std::string>& command, const Options& options) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    return fail(ErrorCode::io_error, fmt::format("no pipe: {}", std::strerror(errno)));
+    return fail(ErrorCode::io_error,
+                fmt::format("no pipe: {}", std::generic_category().message(errno)));
   int error = -1;
   if (!options.error_file.empty())
     error = ::open(options.error_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -64,8 +66,8 @@ Result<Child> Child::start(const std::vector<std::string>& command, const Option
   if (error >= 0) ::close(error);
   if (pid < 0) {
     ::close(ends[0]);
-    return fail(ErrorCode::io_error,
-                fmt::format("can't start {}: {}", command[0], std::strerror(code)));
+    return fail(ErrorCode::io_error, fmt::format("can't start {}: {}", command[0],
+                                                 std::generic_category().message(code)));
   }
   return Child(pid, ends[0]);
 }
@@ -93,7 +95,8 @@ Result<std::optional<std::string>> Child::read_line(bool (*interrupted)()) {
     const ssize_t got = ::read(output_, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
-      return fail(ErrorCode::io_error, fmt::format("a child's output: {}", std::strerror(errno)));
+      return fail(ErrorCode::io_error,
+                  fmt::format("a child's output: {}", std::generic_category().message(errno)));
     if (got == 0)
       return pending_.empty() ? std::nullopt : std::optional(std::exchange(pending_, {}));
     pending_.append(buffer, static_cast<size_t>(got));

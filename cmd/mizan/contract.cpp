@@ -27,7 +27,7 @@ struct DeployOptions {
   std::string fee_to;
   std::string guardian;
   std::string clearance;
-  uint64_t close_delay = 24 * 3600;
+  uint64_t close_delay = uint64_t{24} * 3600;
   uint64_t depth = 2;
   fs::path artifacts;
 };

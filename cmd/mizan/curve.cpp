@@ -71,7 +71,7 @@ std::string draw_curve(const std::vector<std::pair<double, double>>& points, dou
     const auto to = at(point);
     const double length =
         std::max({std::abs(to.first - from.first), std::abs(to.second - from.second), 1.0});
-    for (double step = 0; step <= length; ++step) {
+    for (int step = 0; step <= static_cast<int>(length); ++step) {
       const double x = from.first + (to.first - from.first) * step / length;
       const double y = from.second + (to.second - from.second) * step / length;
       canvas.dot(static_cast<size_t>(std::lround(std::max(x, 0.0))),

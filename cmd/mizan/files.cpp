@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -18,9 +19,10 @@ namespace {
 
 tl::unexpected<Error> refused(std::string_view doing, const fs::path& path) {
   const int code = errno;
-  return fail(Error{code == ENOENT ? ErrorCode::not_found : ErrorCode::io_error,
-                    fmt::format("can't {} {}: {}", doing, path.string(), std::strerror(code)),
-                    {{"errno", std::to_string(code)}}});
+  return fail(Error{
+      code == ENOENT ? ErrorCode::not_found : ErrorCode::io_error,
+      fmt::format("can't {} {}: {}", doing, path.string(), std::generic_category().message(code)),
+      {{"errno", std::to_string(code)}}});
 }
 
 }  // namespace

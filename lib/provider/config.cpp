@@ -49,6 +49,7 @@ Result<void> read_duration(const YamlMap& map, const std::string& key, uint64_t&
 }
 
 std::filesystem::path resolve(const std::string& text, const std::filesystem::path& folder) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
   const char* home = std::getenv("HOME");
   if (text.starts_with("~/") && home != nullptr)
     return std::filesystem::path(home) / text.substr(2);

@@ -6,13 +6,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <system_error>
 
 namespace mizan::provider {
 namespace {
 
 tl::unexpected<Error> system_error(const std::string& what) {
   const int code = errno;
-  return fail(Error{ErrorCode::io_error, what + ": " + std::strerror(code)}.with(
+  return fail(Error{ErrorCode::io_error, what + ": " + std::generic_category().message(code)}.with(
       "errno", std::to_string(code)));
 }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace mizan::provider {
@@ -17,9 +18,9 @@ constexpr size_t kValueMax = 1 << 20;
 
 tl::unexpected<Error> io_error(const std::filesystem::path& path, const std::string& verb) {
   const int code = errno;
-  return fail(
-      Error{ErrorCode::io_error, path.string() + ": could not " + verb + ": " + std::strerror(code)}
-          .with("errno", std::to_string(code)));
+  return fail(Error{ErrorCode::io_error, path.string() + ": could not " + verb + ": " +
+                                             std::generic_category().message(code)}
+                  .with("errno", std::to_string(code)));
 }
 
 bool is_name(const std::string& name) {

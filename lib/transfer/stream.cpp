@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
+#include <system_error>
 #include <unistd.h>
 
 namespace mizan::transfer {
@@ -22,9 +23,10 @@ struct OpenFile {
 
 tl::unexpected<Error> system_error(const std::filesystem::path& path, const std::string& verb) {
   const int code = errno;
-  return fail(Error{code == ENOENT ? ErrorCode::not_found : ErrorCode::io_error,
-                    path.string() + ": could not " + verb + ": " + std::strerror(code)}
-                  .with("errno", std::to_string(code)));
+  return fail(
+      Error{code == ENOENT ? ErrorCode::not_found : ErrorCode::io_error,
+            path.string() + ": could not " + verb + ": " + std::generic_category().message(code)}
+          .with("errno", std::to_string(code)));
 }
 
 Result<FileSink> FileSink::create(const std::filesystem::path& path) {
