@@ -30,8 +30,9 @@ void Agent::handle(const Welcome& message) {
       if (each.closing) end_late(*run);
       continue;
     }
-    // One that was never accepted is matched anew or lapses by itself.
-    if (each.state != "matched") report_lost(each.lease);
+    // One that is not firm lapses by itself, or `funded` or `stop` follows: until then the
+    // exchange takes no word on it.
+    if (each.state != "matched" && each.state != "opening") report_lost(each.lease);
   }
   for (auto& [id, run] : leases_) {
     if (known.contains(id) || run.record.stage == Stage::over) continue;

@@ -256,6 +256,24 @@ TEST(Agent, ClosesWhatTheExchangeGaveUpWhileItWasAway) {
   expect_clean(r.world);
 }
 
+TEST(Agent, ReportsALeaseThatItLostWhileItOpenedOnceItIsFunded) {
+  World world({.runs_ms = 5'000});
+  world.opening_ms = 20'000;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  ASSERT_TRUE(world.run_until([&] { return world.leases.at(id).state == "opening"; }));
+  world.kill_agent();
+  world.files.clear();
+  world.jobs.clear();
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.leases.at(id).over(); }, 60'000));
+  EXPECT_EQ(world.leases.at(id).status.reason, "agent_lost_it");
+  world.run_for(1'000);
+  expect_clean(world);
+}
+
 TEST(Agent, ClosesALeaseThatItForgotWhenItIsToStop) {
   Running r({.runs_ms = 5'000});
   ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));

@@ -183,7 +183,8 @@ void World::heard_heartbeat(const json::object& message) {
   sequence_ = beat.sequence;
   for (const eip712::LeaseStatus& status : beat.leases) {
     const auto it = leases.find(status.lease);
-    if (it == leases.end() || it->second.over() || it->second.state == "matched") continue;
+    if (it == leases.end() || it->second.over()) continue;
+    if (it->second.state == "matched" || it->second.state == "opening") continue;
     FakeLease& lease = it->second;
     lease.heard_at = time_ms;
     EXPECT_GE(status.phase, lease.status.phase) << "a phase only rises";
@@ -216,7 +217,8 @@ void World::heard_close(const json::object& message) {
                   .has_value());
   if (!leases.contains(close.lease)) return refuse(message, ErrorCode::not_found, "no such lease");
   FakeLease& lease = leases.at(close.lease);
-  if (lease.over()) return refuse(message, ErrorCode::conflict, "the lease is not open");
+  if (lease.over() || lease.state == "opening")
+    return refuse(message, ErrorCode::conflict, "the lease is not open");
   EXPECT_GE(lease.status.phase, 4) << "closed before its end was told";
   EXPECT_LE(close.min_paid, lease.vouchered);
   if (lease.closed++ == 0) {
