@@ -254,7 +254,8 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
   const auto lease_of = [&](const LeaseId& id) { return exchange.find_lease(id); };
   const ExchangeKeys& keys = context_.parts.keys;
   if (const auto* matched = std::get_if<exchange::Matched>(&event)) {
-    if (const Lease* lease = lease_of(matched->lease))
+    // The same command may have undone it, which forgets its spec: there is nothing to accept.
+    if (const Lease* lease = lease_of(matched->lease); lease && lease->state == LeaseState::matched)
       send(matched->provider, match_message(*lease, matched->accept_by));
   } else if (const auto* opening = std::get_if<exchange::OpenWanted>(&event)) {
     send(opening->provider, opening_message(opening->lease));
