@@ -108,8 +108,9 @@ std::string Agent::overdue(const LeaseRun& run) const {
   if (run.body != Body::running) return "";
   if (now >= run.started_at_ms + record.job.max_seconds * 1000) return "max_duration";
   const uint64_t paid_at = std::max(record.voucher_at_ms, run.started_at_ms);
-  if (record.terms.rate > 0 && now > paid_at + voucher_patience_ms(record)) return "agent_late";
-  return "";
+  if (record.terms.rate == 0 || now <= paid_at + voucher_patience_ms(record)) return "";
+  // The clock that pays may have been set past the end of the lease: then nobody was late.
+  return exchange_seconds() >= record.terms.start + record.terms.seconds ? "time_up" : "agent_late";
 }
 
 /// Exposure is one voucher interval plus the grace; a second interval lets a late one arrive.

@@ -50,9 +50,13 @@ void Auditor::take(const Sequenced& command) {
 /// When things happened by the world's time, which no fault touches.
 void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
   const uint64_t now = world_.scheduler.now_ms();
+  record_times_.emplace_back(now, command.time);
   for (const Event& event : outcome.events) {
-    if (const auto* vouchered = std::get_if<Vouchered>(&event); vouchered && world_.talks)
-      world_.say("journal", hex(vouchered->lease.view()).substr(0, 8) + " a voucher");
+    if (const auto* vouchered = std::get_if<Vouchered>(&event)) {
+      vouchered_ms_[vouchered->lease] = now;
+      if (world_.talks)
+        world_.say("journal", hex(vouchered->lease.view()).substr(0, 8) + " a voucher");
+    }
     if (const auto* matched = std::get_if<Matched>(&event))
       matched_ms_.emplace(matched->lease, now);
     if (const auto* closing = std::get_if<LeaseClosing>(&event))
@@ -77,6 +81,13 @@ void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
       }
   if (std::holds_alternative<Resume>(command.command))
     for (auto& [lease, heard] : heard_ms_) hear(lease, heard);
+}
+
+UnixMs Auditor::time_at(uint64_t world_ms) const {
+  const auto after =
+      std::upper_bound(record_times_.begin(), record_times_.end(), world_ms,
+                       [](uint64_t at_ms, const auto& record) { return at_ms < record.first; });
+  return after == record_times_.begin() ? UnixMs{} : std::prev(after)->second;
 }
 
 /// Of what policy or a listing ends, whether it had a reason to; and nobody who is on a list that
@@ -179,7 +190,8 @@ void Auditor::tell(const eip712::LeaseStatus& status) const {
 }
 
 void Auditor::forget(const LeaseId& lease) {
-  for (auto* times : {&matched_ms_, &funded_ms_, &heard_ms_, &stopped_ms_, &closing_ms_})
+  for (auto* times :
+       {&matched_ms_, &funded_ms_, &heard_ms_, &stopped_ms_, &closing_ms_, &vouchered_ms_})
     times->erase(lease);
   against_.erase(lease);
   metered_.erase(lease);

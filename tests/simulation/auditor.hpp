@@ -50,6 +50,10 @@ class Auditor {
   uint64_t heard_ms(const LeaseId& lease) const { return at(heard_ms_, lease); }
   /// When its buyer, or a listing, ended it early; 0: never.
   uint64_t stopped_ms(const LeaseId& lease) const { return at(stopped_ms_, lease); }
+  /// When its last voucher was in the journal; 0: none was.
+  uint64_t vouchered_ms(const LeaseId& lease) const { return at(vouchered_ms_, lease); }
+  /// The exchange's own time, as its last record until then has it.
+  UnixMs time_at(uint64_t world_ms) const;
   /// When its bill was fixed.
   uint64_t closing_ms(const LeaseId& lease) const { return at(closing_ms_, lease); }
   /// What speaks against it that policy ended the deal, or a listing its lease; empty: nothing.
@@ -103,6 +107,8 @@ class Auditor {
   std::map<LeaseId, uint64_t> heard_ms_;
   std::map<LeaseId, uint64_t> stopped_ms_;
   std::map<LeaseId, uint64_t> closing_ms_;
+  std::map<LeaseId, uint64_t> vouchered_ms_;
+  std::vector<std::pair<uint64_t, UnixMs>> record_times_;  ///< the world's, the exchange's
   std::map<LeaseId, std::string> against_;
   std::map<LeaseId, Metered> metered_;
 };

@@ -221,6 +221,18 @@ void Inspector::look_at_excuse(const Case& at) {
   }
 }
 
+/// Whether the exchange's clock was past the lease's end then, though the world's was not, and its
+/// agent had waited for a voucher for as long as it does.
+bool Inspector::unpaid_beyond_its_end(const Case& at, uint64_t then_ms) const {
+  if (at.past == nullptr) return false;
+  const eip712::Terms& terms = at.lease.terms;
+  const uint64_t patience_ms =
+      (terms.grace + 2 * uint64_t{exchange_.config().voucher_interval_s}) * 1'000;
+  const uint64_t paid_ms = std::max(auditor_.vouchered_ms(at.lease.id), at.past->started_at_ms);
+  return auditor_.time_at(then_ms).seconds() >= terms.start + terms.seconds &&
+         then_ms + kClocksMs >= paid_ms + patience_ms;
+}
+
 /// The job's own end: the exchange says of it what the machine saw.
 void Inspector::look_at_own_end(const Case& at) {
   const std::string& why = at.lease.reason;
@@ -229,7 +241,7 @@ void Inspector::look_at_own_end(const Case& at) {
     const uint64_t end = at.past == nullptr            ? at.closing
                          : at.past->stopped_at_ms != 0 ? at.past->stopped_at_ms
                                                        : at.past->exited_at_ms;
-    expect(at, end + kClocksMs >= paid_until,
+    expect(at, end + kClocksMs >= paid_until || unpaid_beyond_its_end(at, end),
            "stopped " + std::to_string(paid_until - end) + " ms before its time was up");
     // A job that never started was kept from it for all that time.
     if (at.past == nullptr && exchange_.domain().is_credits())

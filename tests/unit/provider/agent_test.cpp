@@ -206,6 +206,15 @@ TEST(Agent, AVoucherThatIsToldAgainBuysNoTime) {
   EXPECT_EQ(r.lease().status.reason, "agent_late");
 }
 
+TEST(Agent, IsNotLateWhereTheExchangesClockWasSetPastTheEnd) {
+  Running r({.runs_ms = 500'000});
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().vouchered != 0; }, 100'000));
+  r.world.wall_offset_ms += 24 * 3'600'000;
+  r.world.meter = World::key(9);  // it pays no more
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 200'000));
+  EXPECT_EQ(r.lease().status.reason, "time_up");
+}
+
 TEST(Agent, GivesUpWhatTheExchangeHasEnded) {
   Running r({.runs_ms = 500'000});
   r.world.cut();
