@@ -104,6 +104,11 @@ market::Reason Exchange::Core::least_reason(uint64_t removed) const {
               ": bid for more units or seconds"};
 }
 
+/// After what may have ended the reason for which nothing was opened: bids need not wait then.
+void Exchange::Core::wake_bids_if_opens(bool opened_before) {
+  if (!opened_before && check_opens()) woken_bids_ = true;
+}
+
 /// What the contract knows of the lease; nothing if it has not opened, or on credits.
 const ledger::ChainLease* Exchange::Core::on_chain(const LeaseId& id) const {
   const ledger::Mirror* mirror = state.ledger.mirror();
@@ -148,7 +153,7 @@ Result<Answer> Exchange::Core::run(const ChainSeen& command) {
   }
   follow(touched);
   expire_openings();
-  if (!opened && check_opens()) woken_bids_ = true;
+  wake_bids_if_opens(opened);
   return Answer{};
 }
 
@@ -159,7 +164,7 @@ Result<Answer> Exchange::Core::run(const ChainTakenBack& command) {
   const bool opened = check_opens().has_value();
   MIZAN_TRY(touched, mirror->take_back(command.back_to));
   follow(touched);
-  if (!opened && check_opens()) woken_bids_ = true;
+  wake_bids_if_opens(opened);
   return Answer{};
 }
 
@@ -180,7 +185,7 @@ Result<Answer> Exchange::Core::run(const ChainGas& command) {
     return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it needs no gas");
   const bool opened = check_opens().has_value();
   state.gas_low = command.low;
-  if (!opened && check_opens()) woken_bids_ = true;
+  wake_bids_if_opens(opened);
   return Answer{};
 }
 
@@ -189,7 +194,7 @@ Result<Answer> Exchange::Core::run(const ChainAway& command) {
     return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
   const bool opened = check_opens().has_value();
   state.chain_away = command.away;
-  if (!opened && check_opens()) woken_bids_ = true;
+  wake_bids_if_opens(opened);
   return Answer{};
 }
 
@@ -200,7 +205,7 @@ Result<Answer> Exchange::Core::run(const UseClearanceKey& command) {
     return bad_field("key", "is neither zero nor the meter's");
   const bool opened = check_opens().has_value();
   state.clearance = command.key;
-  if (!opened && check_opens()) woken_bids_ = true;
+  wake_bids_if_opens(opened);
   return Answer{};
 }
 

@@ -171,6 +171,7 @@ class Exchange::Core {
   /// Whether the contract opens what the exchange clears; and whether there is gas for new leases.
   Result<void> check_clears() const;
   Result<void> check_opens() const;
+  void wake_bids_if_opens(bool opened_before);
   /// Whether a lease's escrow is below the least of Genesis.
   bool is_below_least(Rate rate, uint64_t units, uint64_t seconds) const;
   market::Reason least_reason(uint64_t removed) const;

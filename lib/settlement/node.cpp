@@ -4,6 +4,7 @@
 #include "settlement/escrow_errors.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/core.h>
 
 #include <algorithm>
 
@@ -14,13 +15,7 @@ constexpr u128 kLeastTip = 1;
 constexpr uint64_t kMostGas = 1'000'000'000;
 
 std::string quantity(u128 number) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  do {
-    out.insert(out.begin(), kDigits[static_cast<size_t>(number & 15)]);
-    number >>= 4;
-  } while (number != 0);
-  return "0x" + out;
+  return fmt::format("{:#x}", number);
 }
 
 json::object call_object(const Call& call) {

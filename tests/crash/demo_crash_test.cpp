@@ -5,6 +5,7 @@
 #include "crash/fault_env.hpp"
 #include "journal/rocksdb_journal.hpp"
 #include "service/world.hpp"
+#include "support/journal_over.hpp"
 #include "support/seed.hpp"
 
 #include <random>
@@ -21,31 +22,16 @@ using service::World;
 constexpr std::string_view kFolder = "/journal";
 
 /// Keeps what it is given, group by group.
-class Recorder final : public Journal {
+class Recorder final : public test::JournalOver {
  public:
-  explicit Recorder(const Hash32& genesis) : kept_(journal::make_memory_journal(genesis)) {}
+  explicit Recorder(const Hash32& genesis) : JournalOver(journal::make_memory_journal(genesis)) {}
   Result<journal::GroupInfo> append_group(std::span<const ByteView> records) override {
     auto& group = groups.emplace_back();
     for (const ByteView record : records) group.emplace_back(record.begin(), record.end());
-    return kept_->append_group(records);
+    return JournalOver::append_group(records);
   }
-  journal::Head head() const override { return kept_->head(); }
-  journal::Head base() const override { return kept_->base(); }
-  Result<void> read(uint64_t from, const Visitor& visit) override {
-    return kept_->read(from, visit);
-  }
-  Result<void> save_snapshot(uint64_t sequence, ByteView state) override {
-    return kept_->save_snapshot(sequence, state);
-  }
-  Result<std::optional<journal::Snapshot>> latest_snapshot() override {
-    return kept_->latest_snapshot();
-  }
-  Result<void> prune(uint64_t below) override { return kept_->prune(below); }
 
   std::vector<std::vector<Bytes>> groups;
-
- private:
-  std::unique_ptr<Journal> kept_;
 };
 
 /// A demo's commands, in their groups, and the state after each.

@@ -3,6 +3,7 @@
 #include "settlement/abi.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/core.h>
 
 #include <algorithm>
 
@@ -15,13 +16,7 @@ constexpr u128 kTip = 1'000'000'000;
 constexpr u128 kLittle = 1'000'000'000'000'000;  // wei, for less than twenty leases
 
 std::string quantity(u128 number) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  do {
-    out.insert(out.begin(), kDigits[static_cast<size_t>(number & 15)]);
-    number >>= 4;
-  } while (number != 0);
-  return "0x" + out;
+  return fmt::format("{:#x}", number);
 }
 
 /// UINT64_MAX for what is no number.

@@ -284,19 +284,29 @@ test("a node that leaves out a log is found by the audit", async () => {
   } finally { server.close(); rmSync(`${home}-deceived`, { recursive: true, force: true }); }
 });
 
+/// Another party's home, with its key unlocked, and the commands in it.
+const homeOf = (name, key) => {
+  const folder = `${home}-${name}`;
+  const of = (...args) => {
+    const done = spawnSync(mizan, ["--home", folder, "--passphrase-file", passphrase, "--json", ...args], { encoding: "utf8" });
+    return { code: done.status, out: done.stdout.trim() ? JSON.parse(done.stdout.trim().split("\n").at(-1)) : null, err: done.stderr };
+  };
+  const must = (...args) => {
+    const { code, out, err } = of(...args);
+    assert.equal(code, 0, `mizan ${args.join(" ")}: ${err} ${JSON.stringify(out)}`);
+    return out;
+  };
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, "key.hex"), keyOf(key).slice(2), { mode: 0o600 });
+  must("key", "import", "me", join(folder, "key.hex"));
+  must("key", "unlock", "--for", "10m");
+  return { folder, of, must };
+};
+
 test("a token that changes no allowance but from nothing", async () => {
   const { abi, bytecode } = JSON.parse(readFileSync(join(root, "contracts/out/Tokens.sol/SilentToken.json"), "utf8"));
-  const other = `${home}-silent`;
-  const at = (...args) => {
-    const done = spawnSync(mizan, ["--home", other, "--passphrase-file", passphrase, "--json", ...args], { encoding: "utf8" });
-    assert.equal(done.status, 0, `mizan ${args.join(" ")}: ${done.stderr} ${done.stdout}`);
-    return done.stdout.trim() ? JSON.parse(done.stdout.trim().split("\n").at(-1)) : null;
-  };
+  const { folder, must: at } = homeOf("silent", 5);
   try {
-    mkdirSync(other, { mode: 0o700 });
-    writeFileSync(join(other, "key.hex"), keyOf(5).slice(2), { mode: 0o600 });
-    at("key", "import", "me", join(other, "key.hex"));
-    at("key", "unlock", "--for", "10m");
     const account = privateKeyToAccount(keyOf(5));
     await client.setBalance({ address: account.address, value: 10n ** 20n });
     const wallet = createWalletClient({ account, chain: foundry, transport: http(url) });
@@ -308,27 +318,14 @@ test("a token that changes no allowance but from nothing", async () => {
     await call("approve", [made.contract, 1_000_000n]);
     assert.equal(at("account", "deposit", "5").balance, "5000000");
     at("key", "lock");
-  } finally { rmSync(other, { recursive: true, force: true }); }
+  } finally { rmSync(folder, { recursive: true, force: true }); }
 });
 
 test("an owner without the chain's coin: another sends what it signed", async () => {
-  const poor = `${home}-poor`;
-  const of = (...args) => {
-    const done = spawnSync(mizan, ["--home", poor, "--passphrase-file", passphrase, "--json", ...args], { encoding: "utf8" });
-    return { code: done.status, out: done.stdout.trim() ? JSON.parse(done.stdout.trim().split("\n").at(-1)) : null, err: done.stderr };
-  };
-  const mustOf = (...args) => {
-    const { code, out, err } = of(...args);
-    assert.equal(code, 0, `mizan ${args.join(" ")}: ${err} ${JSON.stringify(out)}`);
-    return out;
-  };
+  const { folder: poor, of, must: mustOf } = homeOf("poor", 6);
   const balance = async (who) => client.readContract({ address: contract, functionName: "balanceOf", args: [who],
     abi: [{ name: "balanceOf", type: "function", stateMutability: "view", inputs: [{ type: "address" }], outputs: [{ type: "uint256" }] }] });
   try {
-    mkdirSync(poor, { mode: 0o700 });
-    writeFileSync(join(poor, "key.hex"), keyOf(6).slice(2), { mode: 0o600 });
-    mustOf("key", "import", "me", join(poor, "key.hex"));
-    mustOf("key", "unlock", "--for", "10m");
     const owner = privateKeyToAccount(keyOf(6));
     const { token } = mustOf("contract", "join", contract, "--node", url, "--chain-id", "31337", "--depth", "0");
     const { abi } = JSON.parse(readFileSync(join(root, "contracts/artifacts/TestToken.json"), "utf8"));

@@ -4,6 +4,7 @@
 #include "chain.hpp"
 #include "journal/memory_journal.hpp"
 #include "proxy.hpp"
+#include "support/journal_over.hpp"
 
 #include <filesystem>
 
@@ -21,34 +22,21 @@ RpcOptions quick() {
 struct Dead {};  // what a test's journal throws where the process would have been killed
 
 /// A journal under which the process dies: after so many appends, before or behind the disk.
-class DeadlyJournal : public journal::Journal {
+class DeadlyJournal : public JournalOver {
  public:
-  explicit DeadlyJournal(journal::Journal& real) : real_(real) {}
+  using JournalOver::JournalOver;
   void die_at(size_t append, bool written) {
     left_ = append;
     written_ = written;
   }
   Result<journal::GroupInfo> append_group(std::span<const ByteView> records) override {
-    if (left_ == 0) return real_.append_group(records);
-    if (--left_ > 0) return real_.append_group(records);
-    if (written_) must(real_.append_group(records));
+    if (left_ == 0) return JournalOver::append_group(records);
+    if (--left_ > 0) return JournalOver::append_group(records);
+    if (written_) must(JournalOver::append_group(records));
     throw Dead{};
   }
-  journal::Head head() const override { return real_.head(); }
-  journal::Head base() const override { return real_.base(); }
-  Result<void> read(uint64_t from, const Visitor& visit) override {
-    return real_.read(from, visit);
-  }
-  Result<void> save_snapshot(uint64_t sequence, ByteView state) override {
-    return real_.save_snapshot(sequence, state);
-  }
-  Result<std::optional<journal::Snapshot>> latest_snapshot() override {
-    return real_.latest_snapshot();
-  }
-  Result<void> prune(uint64_t below) override { return real_.prune(below); }
 
  private:
-  journal::Journal& real_;
   size_t left_ = 0;
   bool written_ = false;
 };

@@ -13,13 +13,27 @@ class AbsenceTest : public ::testing::Test {
     w.grant(party(1), 1'000'000);
     w.ok(w.ask(2, 10));
   }
+  LeaseId opened(uint64_t max_seconds) {
+    auto bid = w.bid(1, 20, 1, 1, max_seconds);
+    const LeaseId id = w.ok(bid).leases.front();
+    w.accept(id);
+    return id;
+  }
+  /// 80 s of the exchange's time in which its clock, set back, goes at half the speed of the job's.
+  LeaseId opened_under_a_slow_clock() {
+    const LeaseId id = opened(1000);
+    for (uint64_t i = 1; i <= 80; ++i) {
+      w.wait_ms(1000);
+      w.beat(id, 2, 0, i * 2000);
+    }
+    EXPECT_EQ(w.lease(id).covered_ms, 80'000u) << "never more than the exchange's own time";
+    return id;
+  }
   CoreWorld w;
 };
 
 TEST_F(AbsenceTest, OneHeartbeatAfterAnAbsenceIsBilledTheGraceAtMost) {
-  auto bid = w.bid(1, 20, 1, 1, 10'000);
-  const LeaseId id = w.ok(bid).leases.front();
-  w.accept(id);
+  const LeaseId id = opened(10'000);
   w.wait_ms(2000);
   w.beat(id, 2, 0, 2000);
   w.wait_ms(1'000'000);
@@ -32,16 +46,8 @@ TEST_F(AbsenceTest, OneHeartbeatAfterAnAbsenceIsBilledTheGraceAtMost) {
 }
 
 TEST_F(AbsenceTest, WhatTheClockHeldBackIsBilledOnceItCatchesUp) {
-  auto bid = w.bid(1, 20, 1, 1, 1000);
-  const LeaseId id = w.ok(bid).leases.front();
-  w.accept(id);
-  // The exchange's clock was set back: its time goes at half the speed.
-  for (uint64_t i = 1; i <= 80; ++i) {
-    w.wait_ms(1000);
-    w.beat(id, 2, 0, i * 2000);
-  }
-  EXPECT_EQ(w.lease(id).covered_ms, 80'000u) << "never more than the exchange's own time";
-  w.wait_ms(60'000);  // and is set ahead again, by no more than the grace
+  const LeaseId id = opened_under_a_slow_clock();
+  w.wait_ms(60'000);  // set ahead again, by no more than the grace
   w.ok(Resume{});
   w.beat(id, 2, 0, 162'000);
   EXPECT_EQ(w.lease(id).covered_ms, 140'000u);
@@ -52,15 +58,8 @@ TEST_F(AbsenceTest, WhatTheClockHeldBackIsBilledOnceItCatchesUp) {
 }
 
 TEST_F(AbsenceTest, OfALeapOfTheClockOnlyTheGraceIsBilled) {
-  auto bid = w.bid(1, 20, 1, 1, 1000);
-  const LeaseId id = w.ok(bid).leases.front();
-  w.accept(id);
-  // Set back, then ahead by more than the grace: from an absence it is not to be told.
-  for (uint64_t i = 1; i <= 80; ++i) {
-    w.wait_ms(1000);
-    w.beat(id, 2, 0, i * 2000);
-  }
-  w.wait_ms(100'000);
+  const LeaseId id = opened_under_a_slow_clock();
+  w.wait_ms(100'000);  // by more than the grace: from an absence it is not to be told
   w.ok(Resume{});
   w.beat(id, 2, 0, 162'000);
   EXPECT_EQ(w.lease(id).forfeited_ms, 40'000u);

@@ -1,37 +1,23 @@
 #include "service/sequencer.hpp"
 
 #include "service/world.hpp"
+#include "support/journal_over.hpp"
 
 namespace mizan::service {
 namespace {
 
 /// A journal whose appends fail from a moment on, as a disk that is full does.
-class FailingJournal final : public journal::Journal {
+class FailingJournal final : public test::JournalOver {
  public:
-  explicit FailingJournal(std::unique_ptr<journal::Journal> inner) : inner_(std::move(inner)) {}
+  using JournalOver::JournalOver;
   Result<journal::GroupInfo> append_group(std::span<const ByteView> records) override {
     if (failing) return fail(Error{ErrorCode::io_error, "no space left", {{"errno", "ENOSPC"}}});
     groups.push_back(records.size());
-    return inner_->append_group(records);
+    return JournalOver::append_group(records);
   }
-  journal::Head head() const override { return inner_->head(); }
-  journal::Head base() const override { return inner_->base(); }
-  Result<void> read(uint64_t from, const Visitor& visit) override {
-    return inner_->read(from, visit);
-  }
-  Result<void> save_snapshot(uint64_t sequence, ByteView state) override {
-    return inner_->save_snapshot(sequence, state);
-  }
-  Result<std::optional<journal::Snapshot>> latest_snapshot() override {
-    return inner_->latest_snapshot();
-  }
-  Result<void> prune(uint64_t below) override { return inner_->prune(below); }
 
   bool failing = false;
   std::vector<size_t> groups;
-
- private:
-  std::unique_ptr<journal::Journal> inner_;
 };
 
 class SequencerTest : public testing::Test {

@@ -3,6 +3,7 @@
 #include "crypto/hash.hpp"
 #include "journal/memory_journal.hpp"
 #include "settlement/outbox.hpp"
+#include "support/journal_over.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/core.h>
@@ -69,29 +70,16 @@ struct QuietNode {
 };
 
 /// Fails from the append `good` on.
-class FailingJournal final : public journal::Journal {
+class FailingJournal final : public test::JournalOver {
  public:
-  FailingJournal(journal::Journal& real, size_t good) : real_(real), good_(good) {}
+  FailingJournal(journal::Journal& real, size_t good) : JournalOver(real), good_(good) {}
   Result<journal::GroupInfo> append_group(std::span<const ByteView> records) override {
     if (good_ == 0) return fail(ErrorCode::io_error, "the program is dead");
     --good_;
-    return real_.append_group(records);
+    return JournalOver::append_group(records);
   }
-  journal::Head head() const override { return real_.head(); }
-  journal::Head base() const override { return real_.base(); }
-  Result<void> read(uint64_t from, const Visitor& visit) override {
-    return real_.read(from, visit);
-  }
-  Result<void> save_snapshot(uint64_t sequence, ByteView state) override {
-    return real_.save_snapshot(sequence, state);
-  }
-  Result<std::optional<journal::Snapshot>> latest_snapshot() override {
-    return real_.latest_snapshot();
-  }
-  Result<void> prune(uint64_t below) override { return real_.prune(below); }
 
  private:
-  journal::Journal& real_;
   size_t good_;
 };
 
