@@ -13,6 +13,7 @@ namespace {
 
 constexpr u128 kLeastTip = 1;
 constexpr uint64_t kMostGas = 1'000'000'000;
+constexpr size_t kMostTransactions = 100'000;  // of a block
 
 std::string quantity(u128 number) {
   return fmt::format("{:#x}", number);
@@ -254,13 +255,12 @@ Result<bool> Node::has_code(const Address& contract) {
   return value.get_string().size() > 2;
 }
 
-Result<std::vector<Log>> Node::get_logs(const Address& contract, json::object filter) {
-  filter["address"] = hex0x(contract.view());
-  MIZAN_TRY(value, rpc_.call("eth_getLogs", {std::move(filter)}));
-  if (!value.is_array()) return fail(lie("answers with something else than logs"));
-  std::vector<Log> logs;
-  for (const json::value& item : value.get_array()) {
+/// Adds those that the contract wrote to `logs`, which stay in the chain's order.
+Result<void> Node::read_logs(const Address& contract, const json::array& told, bool others,
+                             std::vector<Log>& logs) const {
+  for (const json::value& item : told) {
     Members in(item);
+    if (others && in.fixed<Address>("address") != contract && !in.failed()) continue;
     Log log{in.fixed<Address>("address"),
             in.hashes("topics"),
             in.bytes("data"),
@@ -275,11 +275,72 @@ Result<std::vector<Log>> Node::get_logs(const Address& contract, json::object fi
     if (!in_order) return fail(lie("tells logs out of their order"));
     logs.push_back(std::move(log));
   }
-  return logs;
+  return {};
+}
+
+Result<std::vector<Hash32>> Node::transactions_in(const Block& block) {
+  MIZAN_TRY(value, rpc_.call("eth_getBlockByHash", {hex0x(block.hash.view()), false}));
+  if (value.is_null()) return fail(lie("has lost a block that it told of"));
+  const json::object* object = value.if_object();
+  const json::value* told = object != nullptr ? object->if_contains("transactions") : nullptr;
+  if (told == nullptr || !told->is_array() || told->get_array().size() > kMostTransactions)
+    return fail(lie("tells of a block whose transactions are none"));
+  Members in(value);
+  if (in.fixed<Hash32>("hash") != block.hash) return fail(lie("tells of another block"));
+  std::vector<Hash32> hashes;
+  for (const json::value& item : told->get_array()) {
+    const auto hash = read_fixed<Hash32>(item);
+    if (!hash) return fail(lie("tells of a block whose transactions are none"));
+    hashes.push_back(*hash);
+  }
+  return hashes;
+}
+
+Result<std::vector<Log>> Node::logs_of_receipts(const Address& contract, const Block& block) {
+  MIZAN_TRY(transactions, transactions_in(block));
+  // Nodes that do not know this question, or can't answer so much at once, are asked one by one.
+  const auto all = rpc_.call("eth_getBlockReceipts", {quantity(block.number)});
+  const json::array* receipts = all && all->is_array() ? &all->get_array() : nullptr;
+  if (receipts != nullptr && receipts->size() != transactions.size())
+    return fail(lie("tells receipts of another block"));
+  std::vector<Log> logs;
+  for (size_t i = 0; i < transactions.size(); ++i) {
+    json::value one;
+    if (receipts == nullptr) {
+      MIZAN_TRY(told, rpc_.call("eth_getTransactionReceipt", {hex0x(transactions[i].view())}));
+      one = std::move(told);
+    }
+    const json::value& receipt = receipts != nullptr ? (*receipts)[i] : one;
+    Members in(receipt);
+    if (in.fixed<Hash32>("transactionHash") != transactions[i] ||
+        in.fixed<Hash32>("blockHash") != block.hash || in.failed())
+      return fail(lie("tells of a receipt that is none, or of another transaction"));
+    const json::value* told = receipt.get_object().if_contains("logs");
+    if (told == nullptr || !told->is_array()) return fail(lie("tells of a receipt without logs"));
+    MIZAN_CHECK(read_logs(contract, told->get_array(), true, logs));
+  }
+  return in_block(std::move(logs), block);
 }
 
 Result<std::vector<Log>> Node::logs_in(const Address& contract, const Block& block) {
-  MIZAN_TRY(logs, get_logs(contract, {{"blockHash", hex0x(block.hash.view())}}));
+  const auto value = rpc_.call(
+      "eth_getLogs",
+      {json::object{{"address", hex0x(contract.view())}, {"blockHash", hex0x(block.hash.view())}}});
+  if (!value) {
+    // There may be too many for the node, and no smaller range: strangers can fill a block.
+    auto logs = logs_of_receipts(contract, block);
+    if (logs) return logs;
+    Error error = value.error();
+    error.message += "; nor does it give the receipts of that block: " + logs.error().message;
+    return fail(std::move(error));
+  }
+  if (!value->is_array()) return fail(lie("answers with something else than logs"));
+  std::vector<Log> logs;
+  MIZAN_CHECK(read_logs(contract, value->get_array(), false, logs));
+  return in_block(std::move(logs), block);
+}
+
+Result<std::vector<Log>> Node::in_block(std::vector<Log> logs, const Block& block) const {
   for (const Log& log : logs)
     if (log.block_hash != block.hash || log.block != block.number)
       return fail(lie("tells of a log of another block"));
@@ -287,7 +348,12 @@ Result<std::vector<Log>> Node::logs_in(const Address& contract, const Block& blo
 }
 
 Result<std::vector<Log>> Node::logs(const Address& contract, uint64_t from, uint64_t to) {
-  MIZAN_TRY(logs, get_logs(contract, {{"fromBlock", quantity(from)}, {"toBlock", quantity(to)}}));
+  MIZAN_TRY(value, rpc_.call("eth_getLogs", {json::object{{"address", hex0x(contract.view())},
+                                                          {"fromBlock", quantity(from)},
+                                                          {"toBlock", quantity(to)}}}));
+  if (!value.is_array()) return fail(lie("answers with something else than logs"));
+  std::vector<Log> logs;
+  MIZAN_CHECK(read_logs(contract, value.get_array(), false, logs));
   for (const Log& log : logs)
     if (log.block < from || log.block > to) return fail(lie("tells of a log of another block"));
   return logs;

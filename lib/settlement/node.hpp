@@ -66,7 +66,9 @@ class Node {
   Result<void> send(const SignedTransaction& transaction);
 
   Result<bool> has_code(const Address& contract);
-  /// The contract's logs in that very block.
+  /// The contract's logs in that very block. If the node does not give them (too many for one
+  /// answer, say), from the receipts of the block's transactions: of all at once
+  /// (eth_getBlockReceipts), or else one by one.
   Result<std::vector<Log>> logs_in(const Address& contract, const Block& block);
   /// The contract's logs in blocks `from` to `to`, in the chain's order.
   Result<std::vector<Log>> logs(const Address& contract, uint64_t from, uint64_t to);
@@ -75,7 +77,12 @@ class Node {
   Result<uint64_t> nonce(const Address& account, json::value at);
   Result<std::optional<Block>> get_block(json::value which);
   Result<Bytes> call(const Address& contract, const Bytes& data, json::value at);
-  Result<std::vector<Log>> get_logs(const Address& contract, json::object filter);
+  Result<std::vector<Log>> logs_of_receipts(const Address& contract, const Block& block);
+  Result<std::vector<Hash32>> transactions_in(const Block& block);
+  /// `others`: another contract's logs are left out; else they are a lie.
+  Result<void> read_logs(const Address& contract, const json::array& told, bool others,
+                         std::vector<Log>& logs) const;
+  Result<std::vector<Log>> in_block(std::vector<Log> logs, const Block& block) const;
   Error lie(const std::string& what) const;
 
   JsonRpc rpc_;

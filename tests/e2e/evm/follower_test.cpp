@@ -5,6 +5,8 @@
 #include "proxy.hpp"
 #include "support/seed.hpp"
 
+#include <set>
+
 namespace mizan::test {
 namespace {
 
@@ -141,6 +143,45 @@ TEST(FollowerOnChain, TurnUnderAnOpenLease) {
   told.catch_up(follower);
   EXPECT_EQ(told.events(), all_events(chain));
   EXPECT_EQ(std::get<Opened>(told.events().back()).lease, chain.id(terms));
+}
+
+/// A stranger's cheap logs, in one block: the node refuses all questions for logs.
+TEST(FollowerOnChain, BlockOfMoreLogsThanTheNodeGives) {
+  MIZAN_NEEDS_ANVIL();
+  Chain chain;
+  chain.fund(chain.buyer, 1000);
+  chain.anvil.rpc("evm_setAutomine", {false});
+  const uint64_t nonce = must(chain.node.latest_nonce(chain.provider.address()));
+  for (uint64_t i = 0; i < 40; ++i) {
+    const Bytes data =
+        i % 2 == 0 ? escrow::cancel_bids(i, U256{}) : escrow::withdraw(0, chain.buyer.address());
+    const Transaction stranger{
+        kChainId, nonce + i, {1'000'000'000'000, 1}, 200'000, {chain.escrow, 0, data}};
+    must(chain.node.send(sign(stranger, chain.provider)));
+  }
+  chain.anvil.mine();
+  const auto events = all_events(chain);
+  ASSERT_GE(events.size(), 21U);
+  Proxy proxy(chain.anvil.url());
+  Node node(must(JsonRpc::open(proxy.url(), {.attempts = 1})), kChainId);
+  for (const bool all_at_once : {true, false}) {
+    std::set<std::string> methods;
+    proxy.set([&](const std::string& method, std::string answer) {
+      methods.insert(method);
+      if (method == "eth_getLogs" || (method == "eth_getBlockReceipts" && !all_at_once)) {
+        json::object refusal = json::parse(answer).as_object();
+        refusal.erase("result");
+        refusal["error"] = json::object{{"code", -32005}, {"message", "limit exceeded"}};
+        return std::optional(json::serialize(refusal));
+      }
+      return std::optional(std::move(answer));
+    });
+    Follower follower(node, chain.escrow, beginning(chain), {.depth = 0});
+    Told told;
+    told.catch_up(follower);
+    EXPECT_EQ(told.events(), events);
+    EXPECT_EQ(methods.contains("eth_getTransactionReceipt"), !all_at_once);
+  }
 }
 
 TEST(FollowerOnChain, NodeBehindOrFalse) {

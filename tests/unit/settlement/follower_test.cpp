@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 namespace mizan::settlement {
 namespace {
@@ -31,7 +32,8 @@ struct MeanNode {
     uint64_t from = 0;
     uint64_t to = 0;
     if (const json::value* hash = filter.if_contains("blockHash")) {
-      from = to = FakeNode::number_of(json::value("0x" + std::string(hash->get_string()).substr(50)));
+      from = to =
+          FakeNode::number_of(json::value("0x" + std::string(hash->get_string()).substr(50)));
     } else {
       from = FakeNode::number_of(filter.at("fromBlock"));
       to = FakeNode::number_of(filter.at("toBlock"));
@@ -114,8 +116,8 @@ TEST(Follower, TellsNoMoreAtOnceThanItsOwnerTakes) {
 
 TEST(Follower, NodeThatRefusesOneBlockIsWaitedFor) {
   size_t asked = 0;
-  FakeNode fake(1000, [&](std::string_view, const json::array&) {
-    ++asked;
+  FakeNode fake(1000, [&](std::string_view method, const json::array&) {
+    asked += method == "eth_getLogs" ? 1 : 0;
     return FakeNode::Answer(FakeNode::Refusal{"limit exceeded"});
   });
   Node node = fake.node();
@@ -124,6 +126,126 @@ TEST(Follower, NodeThatRefusesOneBlockIsWaitedFor) {
   EXPECT_EQ(asked, 9U) << "500, 250, 125, 62, 31, 15, 7, 3, 1";
   EXPECT_FALSE(follower.poll());
   EXPECT_EQ(asked, 10U);
+}
+
+/// Gives no logs, only blocks and their receipts: three transactions a block, of two deposits each
+/// and a log of another contract between them.
+struct FullBlocks {
+  bool all_at_once = true;
+  std::function<void(std::string_view method, json::value& answer)> spoil{};
+  std::set<std::string> asked{};
+
+  static Hash32 transaction(uint64_t block, uint64_t at) {
+    Hash32 hash = FakeNode::hash_of(block);
+    hash.bytes[1] = static_cast<uint8_t>(at + 1);
+    return hash;
+  }
+  static uint64_t block_of(const json::value& hash) {
+    return FakeNode::number_of(json::value("0x" + std::string(hash.get_string()).substr(50)));
+  }
+  static json::value receipt(uint64_t block, uint64_t at) {
+    json::array logs;
+    for (uint64_t i = 0; i < 3; ++i) {
+      json::object log = MeanNode::deposit(block).get_object();
+      log["transactionHash"] = hex0x(transaction(block, at).view());
+      log["logIndex"] = fmt::format("{:#x}", at * 3 + i);
+      if (i == 1) log["address"] = hex0x(Address{}.view());
+      logs.push_back(std::move(log));
+    }
+    return json::object{{"transactionHash", hex0x(transaction(block, at).view())},
+                        {"blockHash", hex0x(FakeNode::hash_of(block).view())},
+                        {"logs", std::move(logs)}};
+  }
+  FakeNode::Answer answer(std::string_view method, const json::array& params) const {
+    if (method == "eth_getBlockByHash") {
+      const uint64_t block = block_of(params[0]);
+      json::array hashes;
+      for (uint64_t i = 0; i < 3; ++i) hashes.emplace_back(hex0x(transaction(block, i).view()));
+      return json::value(json::object{{"hash", params[0]}, {"transactions", std::move(hashes)}});
+    }
+    if (method == "eth_getBlockReceipts" && all_at_once) {
+      json::array out;
+      for (uint64_t i = 0; i < 3; ++i) out.push_back(receipt(FakeNode::number_of(params[0]), i));
+      return json::value(std::move(out));
+    }
+    if (method == "eth_getTransactionReceipt") {
+      const auto hash = parse_fixed<Hash32>(std::string_view(params[0].get_string()));
+      return receipt(block_of(params[0]), hash->bytes[1] - 1U);
+    }
+    return FakeNode::Refusal{"query returned more than 10000 results"};
+  }
+  FakeNode::Answer operator()(std::string_view method, const json::array& params) {
+    asked.emplace(method);
+    FakeNode::Answer out = answer(method, params);
+    if (auto* value = std::get_if<json::value>(&out); value != nullptr && spoil)
+      spoil(method, *value);
+    return out;
+  }
+};
+
+TEST(Follower, BlockWithMoreLogsThanTheNodeGivesIsReadFromItsReceipts) {
+  for (const bool all_at_once : {true, false}) {
+    FullBlocks full{.all_at_once = all_at_once};
+    FakeNode fake(8, std::ref(full));
+    Node node = fake.node();
+    Follower follower(node, the_contract(), {0, FakeNode::hash_of(0), 0});
+    for (uint64_t block = 1; block <= 6; ++block) {
+      const auto changes = follower.poll();
+      ASSERT_TRUE(changes) << changes.error().message;
+      const Seen& seen = std::get<Seen>(changes->front());
+      EXPECT_EQ(seen.to.number, block);
+      ASSERT_EQ(seen.events.size(), 6U) << "without those of the other contract";
+      for (uint64_t i = 0; i < 6; ++i)
+        EXPECT_EQ(seen.events[i].transaction, FullBlocks::transaction(block, i / 2));
+    }
+    EXPECT_EQ(full.asked.contains("eth_getTransactionReceipt"), !all_at_once);
+  }
+}
+
+TEST(Follower, ReceiptsThatCanNotBeAreWaitedFor) {
+  const auto first = [](json::value& answer) -> json::object& {
+    return (answer.is_array() ? answer.get_array()[0] : answer).get_object();
+  };
+  const auto log = [first](json::value& answer) -> json::object& {
+    return first(answer).at("logs").get_array()[2].get_object();
+  };
+  using Spoil = std::function<void(json::value&)>;
+  const std::vector<Spoil> of_receipts = {
+      [](json::value& answer) { answer = "none"; },
+      [&](json::value& answer) { first(answer).erase("logs"); },
+      [&](json::value& answer) { first(answer)["blockHash"] = hex0x(Hash32{}.view()); },
+      [&](json::value& answer) { first(answer)["transactionHash"] = hex0x(Hash32{}.view()); },
+      [&](json::value& answer) { log(answer)["logIndex"] = "0x0"; },
+      [&](json::value& answer) { log(answer)["blockHash"] = hex0x(Hash32{}.view()); },
+      [&](json::value& answer) { log(answer)["data"] = "0x00"; },
+      [&](json::value& answer) { log(answer).erase("address"); },
+  };
+  const std::vector<Spoil> of_blocks = {
+      [](json::value& answer) { answer = nullptr; },
+      [](json::value& answer) { answer.get_object()["transactions"] = 3; },
+      [](json::value& answer) { answer.get_object()["hash"] = hex0x(Hash32{}.view()); },
+      [](json::value& answer) { answer.get_object()["transactions"].as_array()[1] = "0x01"; },
+  };
+  const auto waits = [](bool all_at_once, std::string_view what, const Spoil& spoil) {
+    FullBlocks full{.all_at_once = all_at_once};
+    full.spoil = [&](std::string_view method, json::value& answer) {
+      if (method == what) spoil(answer);
+    };
+    FakeNode fake(8, std::ref(full));
+    Node node = fake.node();
+    Follower follower(node, the_contract(), {0, FakeNode::hash_of(0), 0});
+    const auto changes = follower.poll();
+    ASSERT_FALSE(changes) << what;
+    EXPECT_NE(changes.error().code, ErrorCode::corrupted);
+  };
+  for (size_t i = 0; i < of_receipts.size(); ++i) {
+    SCOPED_TRACE(i);
+    // Instead of an answer to that question that is none at all the other one is asked.
+    if (i != 0) waits(true, "eth_getBlockReceipts", of_receipts[i]);
+    waits(false, "eth_getTransactionReceipt", of_receipts[i]);
+  }
+  for (const Spoil& spoil : of_blocks) waits(true, "eth_getBlockByHash", spoil);
+  waits(true, "eth_getBlockReceipts", [](json::value& answer) { answer.get_array().pop_back(); });
 }
 
 }  // namespace
