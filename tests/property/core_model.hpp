@@ -22,6 +22,17 @@ class CoreModel {
   /// All balances, all units: against the exchange's readers.
   void compare(const exchange::Exchange& core);
 
+  u128 balance(const Address& account) const {
+    const auto found = balances_.find(account);
+    return found == balances_.end() ? 0 : found->second;
+  }
+  u128 escrowed(const Address& account) const {
+    u128 sum = 0;
+    for (const auto& [id, held] : held_)
+      if (held.buyer == account) sum += held.escrow;
+    return sum;
+  }
+
   std::vector<std::string> faults;
   uint64_t matches = 0;
   uint64_t undone = 0;

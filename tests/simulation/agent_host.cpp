@@ -108,6 +108,8 @@ void AgentHost::check_reply(const std::string& text) {
 void AgentHost::hear(const Notice& notice) {
   world_.expect(notice.text.find("is not understood") == std::string::npos,
                 name_ + ": " + notice.text);
+  if (agent_ && notice.text.starts_with("turned down: "))
+    turned_down_[notice.lease] = {world_.scheduler.now_ms(), notice.text, agent_->status().leases};
   if (!world_.talks) return;
   const std::string lease = hex(notice.lease.view()).substr(0, 8);
   world_.say(name_, (notice.lease.is_zero() ? "" : lease + " ") + notice.text);

@@ -35,8 +35,16 @@ class AgentHost final : public provider::Link {
   /// It tells more time than its jobs took.
   bool lies() const { return lie_ != 1; }
   bool lost_its_ask() const { return store_.has_failed("ask.json"); }
-  /// Another rate from the next start on: another ask, and the old one cancelled.
-  void change_rate(uint64_t nano) { config_.offer.rate = Rate{nano}; }
+  /// Of a match that it turned down: when, why, and the leases that it knew then.
+  struct TurnedDown {
+    uint64_t at_ms = 0;
+    std::string why;
+    std::vector<provider::LeaseLine> known;
+  };
+  const TurnedDown* turned_down(const LeaseId& lease) const {
+    const auto found = turned_down_.find(lease);
+    return found == turned_down_.end() ? nullptr : &found->second;
+  }
 
   // Link.
   void connect() override;
@@ -82,6 +90,7 @@ class AgentHost final : public provider::Link {
   uint64_t died_at_ms_ = 0;  ///< last; 0: never
   uint64_t machine_died_at_ms_ = 0;
   uint64_t armed_at_ms_ = 0;
+  std::map<LeaseId, TurnedDown> turned_down_;
 };
 
 }  // namespace mizan::simulation

@@ -59,8 +59,14 @@ void Auditor::take_times(const Sequenced& command, const Outcome& outcome) {
     }
     if (const auto* matched = std::get_if<Matched>(&event))
       matched_ms_.emplace(matched->lease, now);
-    if (const auto* closing = std::get_if<LeaseClosing>(&event))
+    if (const auto* closing = std::get_if<LeaseClosing>(&event)) {
       closing_ms_.emplace(closing->lease, now);
+      ended_ms_.emplace(closing->lease, now);
+    }
+    if (const auto* closed = std::get_if<LeaseClosed>(&event))
+      ended_ms_.emplace(closed->lease, now);
+    if (const auto* undone = std::get_if<LeaseUndone>(&event))
+      ended_ms_.emplace(undone->lease, now);
     if (const auto* stop = std::get_if<StopRequested>(&event))
       stopped_ms_.emplace(stop->lease, now);
     if (const auto* funded = std::get_if<Funded>(&event)) {

@@ -4,6 +4,7 @@
 
 #include "codec/json.hpp"
 #include "journal/journal.hpp"
+#include "net/http.hpp"
 #include "property/core_model.hpp"
 #include "simulation/policy_books.hpp"
 #include "simulation/surroundings.hpp"
@@ -26,6 +27,8 @@ class Auditor {
   /// What somebody was told: these records are there, the head was this, its exchange signed so,
   /// and the answer is the one that this exchange gives at that sequence.
   void told(const json::value& answer, const eip712::Domain& domain, const Address& identity);
+  /// What somebody reads of accounts, leases and receipts, when it is answered.
+  void read(const net::Request& request, const net::Response& response);
   /// The exchange's own state, in between.
   void compare(const exchange::Exchange& theirs);
   /// Nothing is open any more: all money is in accounts, all units are free.
@@ -56,6 +59,8 @@ class Auditor {
   UnixMs time_at(uint64_t world_ms) const;
   /// When its bill was fixed.
   uint64_t closing_ms(const LeaseId& lease) const { return at(closing_ms_, lease); }
+  /// When it gave its units back, closing or undone, which is never forgotten; 0: not yet.
+  uint64_t ended_ms(const LeaseId& lease) const { return at(ended_ms_, lease); }
   /// What speaks against it that policy ended the deal, or a listing its lease; empty: nothing.
   std::string against_its_end(const LeaseId& lease) const {
     const auto found = against_.find(lease);
@@ -80,6 +85,9 @@ class Auditor {
 
  private:
   void acknowledged(const eip712::Acknowledgement& word, uint64_t sequence);
+  void read_account(const json::value& told, const Address& account, const std::string& where);
+  void read_lease(const json::value& told, const exchange::Lease& ours, const std::string& where);
+  void read_receipt(const json::value& told, const exchange::Lease& ours, const std::string& where);
   void compare_lease(const json::value& told, const LeaseId& id, const eip712::Domain& domain);
   static uint64_t at(const std::map<LeaseId, uint64_t>& times, const LeaseId& lease) {
     const auto found = times.find(lease);
@@ -108,6 +116,7 @@ class Auditor {
   std::map<LeaseId, uint64_t> stopped_ms_;
   std::map<LeaseId, uint64_t> closing_ms_;
   std::map<LeaseId, uint64_t> vouchered_ms_;
+  std::map<LeaseId, uint64_t> ended_ms_;
   std::vector<std::pair<uint64_t, UnixMs>> record_times_;  ///< the world's, the exchange's
   std::map<LeaseId, std::string> against_;
   std::map<LeaseId, Metered> metered_;

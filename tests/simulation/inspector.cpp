@@ -16,8 +16,11 @@ constexpr uint64_t kUnseenJumpMs = 2'000;
 constexpr uint64_t kAcceptMs = 10'000;
 constexpr uint64_t kClearanceMs = 60'000;
 constexpr uint64_t kReadinessMs = 60'000;
-/// An agent that was away stops what was given up meanwhile: it may take the longest grace.
-constexpr uint64_t kLongAgoMs = 240'000;
+/// What an agent takes to stop a job that was given up, beside its grace or the time that it ran,
+/// and to hand in its log; and to tell again of what went wrong with it.
+constexpr uint64_t kStopFreeMs = 10'000;
+constexpr uint64_t kLogAgainMs = 10'000;
+constexpr uint64_t kTroubleMs = 60'000;
 constexpr uint64_t kHeldMs = 24 * 3'600'000;
 /// By how much the exchange's clock may be behind, of all that it was set back.
 constexpr uint64_t kSetBackMs = 180'000;
@@ -210,12 +213,7 @@ void Inspector::look_at_excuse(const Case& at) {
     expect(at, at.agent.machine_died_since(at.matched) || at.agent.lost_a_write_of(at.lease.id),
            "neither did its machine stop nor was a write of it lost");
   } else if (why == "conflict") {
-    // The exchange gave a lease of it up, which still runs there; or it has forgotten its ask.
-    const uint64_t before = at.matched - std::min(at.matched, kLongAgoMs);
-    expect(at,
-           at.agent.died_since(before) || at.agent.lost_its_ask() ||
-               away_ms(at, before, at.now) + slack >= kAcceptMs || resold(at),
-           "turned down though its provider was there all the time");
+    look_at_conflict(at);
   } else {
     expect(at, false, "no fault leads to this");
   }
@@ -231,6 +229,52 @@ bool Inspector::unpaid_beyond_its_end(const Case& at, uint64_t then_ms) const {
   const uint64_t paid_ms = std::max(auditor_.vouchered_ms(at.lease.id), at.past->started_at_ms);
   return auditor_.time_at(then_ms).seconds() >= terms.start + terms.seconds &&
          then_ms + kClocksMs >= paid_ms + patience_ms;
+}
+
+/// Its agent turned it down. For want of units: the exchange had given a lease of that machine up,
+/// whose agent heard of it late, or has not stopped its job or handed in its log yet. Without those
+/// leases it would have fitted. For its ask: that was forgotten, since it could not be written.
+void Inspector::look_at_conflict(const Case& at) {
+  const AgentHost::TurnedDown* said = at.agent.turned_down(at.lease.id);
+  if (said == nullptr) return expect(at, false, "its agent did not turn it down");
+  if (said->why.find("so many units") == std::string::npos)
+    return expect(at, at.agent.lost_its_ask(), said->why + ", though no write of its ask was lost");
+  uint64_t sold = at.lease.units();
+  uint64_t given_up = 0;
+  std::string late;
+  for (const provider::LeaseLine& known : said->known) {
+    const uint64_t ended = auditor_.ended_ms(known.lease);
+    if (ended == 0 || ended > said->at_ms)
+      sold += known.units;
+    else if (said->at_ms <= free_by_ms(known.lease, at.agent, ended, said->at_ms))
+      given_up += known.units;
+    else
+      late += " " + hex(known.lease.view()).substr(0, 8);
+  }
+  const uint64_t all = at.agent.machine().units();
+  if (resold(at)) return;
+  expect(at, sold <= all,
+         "the exchange sold " + std::to_string(sold) + " units of " + std::to_string(all));
+  expect(at, sold + given_up > all,
+         "turned down, though nothing kept its agent from freeing its units:" + late);
+}
+
+/// By when the agent has the units of a lease free that the exchange has ended.
+uint64_t Inspector::free_by_ms(const LeaseId& id, const AgentHost& agent, uint64_t ended_ms,
+                               uint64_t until_ms) const {
+  const Lease* lease = auditor_.core().find_lease(id);
+  const auto past = agent.machine().past().find(id);
+  uint64_t stopping = 0;
+  if (lease != nullptr && past != agent.machine().past().end()) {
+    const Machine::Past& job = past->second;
+    const uint64_t stop = job.stopped_at_ms == 0 ? until_ms : job.stopped_at_ms;
+    const uint64_t ran = stop - std::min(stop, job.started_at_ms);
+    stopping = std::min(lease->terms.grace * 1'000, std::max(kStopFreeMs, ran));
+  }
+  if (agent.machine().was_in_trouble(id) || !exchange_.domain().is_credits())
+    stopping += kTroubleMs;
+  return ended_ms + world_.troubles.all_of(agent.place(), ended_ms, until_ms) + stopping +
+         kLogAgainMs + kBeatMs;
 }
 
 /// The job's own end: the exchange says of it what the machine saw.

@@ -30,6 +30,9 @@ class Inspector {
   void look_at_undecided(const Case& at);
   bool look_at_refusal(const Case& at);
   void look_at_excuse(const Case& at);
+  void look_at_conflict(const Case& at);
+  uint64_t free_by_ms(const LeaseId& id, const AgentHost& agent, uint64_t ended_ms,
+                      uint64_t until_ms) const;
   void look_at_own_end(const Case& at);
   void look_at_pace(const Case& at);
   void look_at_bill(const Case& at);

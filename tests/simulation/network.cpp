@@ -113,7 +113,9 @@ void Network::hand_over(const std::shared_ptr<Call>& call, std::shared_ptr<net::
   if (sink) request.body.clear();
   handler_->handle(std::move(request), std::move(sink),
                    [this, call, answered, life = life_](const net::Response& response) {
-                     if (!answered || life != life_) return;
+                     if (life != life_) return;
+                     if (on_answer) on_answer(call->request, response);
+                     if (!answered) return;
                      if (parted(call->from) || world_.faults.strikes(Fault::loss, 200)) {
                        world_.trouble(call->from, kPatienceMs);
                        return settle(call, {}, kPatienceMs);

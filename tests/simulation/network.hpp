@@ -50,6 +50,8 @@ class Network {
   /// `heard` is called once. With `sink_body` the body goes the way of an upload.
   void request(Place from, net::Request request, std::function<void(Heard)> heard,
                bool upload = false);
+  /// Called with each answer when the exchange gives it, heard or not.
+  std::function<void(const net::Request&, const net::Response&)> on_answer;
   /// A WebSocket; `ear` hears on_open or on_close. It lives as long as the connection.
   std::shared_ptr<Connection> connect(Place from, net::Request head, std::shared_ptr<Ear> ear);
 

@@ -26,6 +26,19 @@ class Troubles {
   /// How long the party was kept away in one go within [from_ms, until_ms], in ms; 0 if never.
   /// After a trouble it needs a moment before it is heard again, and what it may wait for.
   uint64_t longest(size_t place, uint64_t from_ms, uint64_t until_ms) const {
+    return sum(place, from_ms, until_ms).longest_ms;
+  }
+  /// How long in all, in ms.
+  uint64_t all_of(size_t place, uint64_t from_ms, uint64_t until_ms) const {
+    return sum(place, from_ms, until_ms).all_ms;
+  }
+
+ private:
+  struct Sum {
+    uint64_t longest_ms = 0;
+    uint64_t all_ms = 0;
+  };
+  Sum sum(size_t place, uint64_t from_ms, uint64_t until_ms) const {
     std::vector<Span> found;
     for (const size_t where : {place, kEverywhere}) {
       const auto spans = spans_.find(where);
@@ -35,22 +48,27 @@ class Troubles {
     }
     std::sort(found.begin(), found.end(),
               [](const Span& a, const Span& b) { return a.from_ms < b.from_ms; });
-    uint64_t longest = 0;
+    Sum out;
+    uint64_t before = 0;  ///< what the run at hand has added to the sum
     Span at{};
     for (const Span& span : found) {
       if (at.until_ms == 0 || span.from_ms > at.until_ms + kRestMs) {
         if (span.is_wait) continue;
         at = span;
+        before = 0;
       }
       at.until_ms = std::max(at.until_ms, span.until_ms);
       const uint64_t begin = std::max(at.from_ms, from_ms);
       const uint64_t end = std::min(at.until_ms + kRestMs, until_ms);
-      if (end >= begin) longest = std::max(longest, end - begin + 1);
+      if (end < begin) continue;
+      const uint64_t ms = end - begin + 1;
+      out.longest_ms = std::max(out.longest_ms, ms);
+      out.all_ms += ms - before;
+      before = ms;
     }
-    return longest;
+    return out;
   }
 
- private:
   struct Span {
     uint64_t from_ms = 0;
     uint64_t until_ms = 0;

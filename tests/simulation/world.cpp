@@ -78,6 +78,9 @@ class World {
         chain_->deposit(to, amount);
       };
     }
+    network_.on_answer = [this](const net::Request& request, const net::Response& response) {
+      auditor_.read(request, response);
+    };
     auditor_.on_over = [this](const exchange::Lease& lease) { over(lease); };
   }
 
