@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kMaxOwners = 64;
 constexpr std::string_view kTemporary = ".part";
+constexpr std::string_view kUnnamed = ".tmp";  // owners that write_private_file did not finish
 constexpr std::string_view kOwners = ".owners";
 
 Result<std::set<Address>> read_owners(const fs::path& file) {
@@ -98,13 +99,11 @@ Result<std::unique_ptr<ArtifactStore>> ArtifactStore::open(fs::path folder, Arti
 }
 
 Result<void> ArtifactStore::load() {
+  MIZAN_CHECK(make_folder(folder_));
   std::error_code error;
-  fs::create_directories(folder_, error);
-  if (error)
-    return fail(ErrorCode::io_error, "cannot make " + folder_.string() + ": " + error.message());
   for (const auto& item : fs::directory_iterator(folder_, error)) {
     const std::string name = item.path().filename();
-    if (name.ends_with(kTemporary)) {
+    if (name.ends_with(kTemporary) || name.ends_with(kUnnamed)) {
       fs::remove(item.path(), error);
       continue;
     }

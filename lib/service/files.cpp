@@ -34,4 +34,13 @@ Result<void> sync_folder(const std::filesystem::path& folder) {
   return {};
 }
 
+Result<void> make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    return fail(ErrorCode::io_error, "cannot make " + folder.string() + ": " + error.message());
+  const std::filesystem::path parent = folder.parent_path();
+  return sync_folder(parent.empty() ? "." : parent);
+}
+
 }  // namespace mizan::service

@@ -17,5 +17,8 @@ Result<void> write_all(int descriptor, ByteView bytes, uint64_t offset,
                        const std::filesystem::path& file);
 /// Makes a rename or a new file in `folder` durable.
 Result<void> sync_folder(const std::filesystem::path& folder);
+/// Makes the folder if there is none; its name is durable when it returns, and so are those of its
+/// neighbours.
+Result<void> make_folder(const std::filesystem::path& folder);
 
 }  // namespace mizan::service

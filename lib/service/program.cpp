@@ -6,6 +6,7 @@
 #include "journal/rocksdb_journal.hpp"
 #include "service/chain_house.hpp"
 #include "service/driver.hpp"
+#include "service/files.hpp"
 #include "settlement/json_rpc.hpp"
 
 #include <boost/json/object.hpp>
@@ -95,13 +96,14 @@ class EndSignals {
 
 Result<void> make_state_folder(const fs::path& state) {
   std::error_code error;
-  fs::create_directories(state, error);
+  const bool made = fs::create_directories(state, error);
   if (!error) fs::permissions(state, fs::perms::owner_all, error);
   if (error)
     return fail(Error{
         ErrorCode::io_error,
         "state_dir: cannot make " + state.string() + ": " + error.message(),
         {}}.with("field", "state_dir"));
+  if (made) MIZAN_CHECK(sync_folder(fs::absolute(state).parent_path()));
   return {};
 }
 

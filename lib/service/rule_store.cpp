@@ -1,6 +1,7 @@
 #include "service/rule_store.hpp"
 
 #include "crypto/private_file.hpp"
+#include "service/files.hpp"
 
 namespace mizan::service {
 
@@ -57,10 +58,7 @@ Result<bool> RuleStore::keep(std::shared_ptr<const policy::RuleSet> rules) {
   if (kept_.contains(rules->hash())) return false;
   if (kept_.size() >= kMost)
     return fail(ErrorCode::limit_exceeded, "the exchange keeps 256 rule sets, which is the most");
-  std::error_code failed;
-  fs::create_directories(folder_, failed);
-  if (failed)
-    return fail(ErrorCode::io_error, "cannot make " + folder_.string() + ": " + failed.message());
+  MIZAN_CHECK(make_folder(folder_));
   MIZAN_CHECK(write_private_file(file(rules->hash()).string(), as_bytes(rules->canonical())));
   kept_.emplace(rules->hash(), std::move(rules));
   return true;

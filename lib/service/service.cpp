@@ -3,6 +3,7 @@
 #include "codec/json.hpp"
 #include "crypto/address.hpp"
 #include "service/agent_hub.hpp"
+#include "service/files.hpp"
 #include "service/meter.hpp"
 #include "service/routes.hpp"
 
@@ -141,11 +142,8 @@ Context& Service::context() {
 }
 
 Result<std::unique_ptr<Service>> Service::open(ServiceConfig config, ServiceParts parts) {
-  std::error_code error;
-  std::filesystem::create_directories(config.state / "logs", error);
-  if (error)
-    return fail(ErrorCode::io_error,
-                "cannot make " + (config.state / "logs").string() + ": " + error.message());
+  // The names beside it, the journal's among them, are durable with its own.
+  MIZAN_CHECK(make_folder(config.state / "logs"));
   MIZAN_TRY(rules, RuleStore::open(config.state / "rulesets"));
   // Before Genesis names it; at a later start the operator brings other rules by the API.
   if (parts.journal.head().sequence == 0 && config.rules && !config.rules->is_empty())

@@ -1,6 +1,10 @@
 #include "simulation/exchange_host.hpp"
 
+#include "crypto/address.hpp"
+#include "service/files.hpp"
+
 #include <array>
+#include <unistd.h>
 
 namespace mizan::simulation {
 namespace {
@@ -28,7 +32,8 @@ ExchangeHost::ExchangeHost(Surroundings& world, Network& network, Auditor& audit
              if (world_.talks) world_.say("exchange", line);
            }),
       pool_(world),
-      storage_(world, keys_.exchange_id()) {
+      storage_(world, keys_.exchange_id()),
+      disk_(world, folder) {
   config_.operator_ = operator_key_.address();
   config_.fee_bps = static_cast<uint16_t>(random_.below(500));
   config_.voucher_interval_s = static_cast<uint32_t>(random_.between(1, 15));
@@ -90,7 +95,11 @@ void ExchangeHost::start() {
   world_.expect(!storage_.is_damaged(), "a damaged journal was opened");
   journal_ = *std::move(journal);
   auditor_.follow(*journal_);
-  if (std::exchange(logs_at_risk_, false)) lose_logs();
+  const bool power_was_lost = std::exchange(files_at_risk_, false);
+  if (power_was_lost) {
+    lose_logs();
+    disk_.lose_power();
+  }
   const service::ChainParts* chain = nullptr;
   if (desk_) {
     const auto parts = desk_->open();
@@ -111,6 +120,7 @@ void ExchangeHost::start() {
   service_ = *std::move(opened);
   auditor_.follow(*journal_);
   auditor_.compare(service_->state().unlocked());
+  if (power_was_lost) check_artifacts();
   dead_ = false;
   ++life_;
   down_since_ms_ = 0;
@@ -133,18 +143,55 @@ void ExchangeHost::gone(bool power_lost) {
   if (down_since_ms_ == 0) down_since_ms_ = world_.scheduler.now_ms();
   storage_.settle(power_lost);
   if (desk_) desk_->settle(power_lost);
-  logs_at_risk_ = logs_at_risk_ || power_lost;
+  files_at_risk_ = files_at_risk_ || power_lost;
 }
 
 /// Logs are synced when their lease is closed: of the others, the end may be lost.
 void ExchangeHost::lose_logs() {
+  const auto file_of = [this](const LeaseId& lease) {
+    return config_.state / "logs" / (hex(lease.view()) + ".log");
+  };
+  for (const exchange::Lease* lease : auditor_.core().all_leases())
+    if (lease->over() && lease->close && std::filesystem::exists(file_of(lease->id)))
+      world_.expect(
+          Disk::is_synced(file_of(lease->id)),
+          "the log of a closed lease is not synced: " + hex(lease->id.view()).substr(0, 8));
   for (const LeaseId& id : auditor_.books().live) {
     const exchange::Lease* lease = auditor_.core().find_lease(id);
-    const auto file = config_.state / "logs" / (hex(id.view()) + ".log");
+    const auto file = file_of(id);
     std::error_code missing;
     const auto size = std::filesystem::file_size(file, missing);
     if (missing || lease == nullptr || lease->closing) continue;
     std::filesystem::resize_file(file, random_.below(size + 1), missing);
+  }
+}
+
+void ExchangeHost::answered(const net::Request& request, const net::Response& response) {
+  constexpr std::string_view kPlace = "/v1/artifacts/";
+  if (request.method != "PUT" || response.status >= 300 || !request.target.starts_with(kPlace))
+    return;
+  const auto name = parse_fixed<Hash32>(std::string_view(request.target).substr(kPlace.size()));
+  const auto who = parse_address(net::header_or_empty(request.headers, "Mizan-Account"));
+  world_.expect(name && who, "an artifact of nobody was taken");
+  if (name && who) promised_[*name].insert(*who);
+}
+
+/// What somebody was told to be stored is whole, and the sender's, after the power was lost too.
+void ExchangeHost::check_artifacts() {
+  const auto& artifacts = *service_->context().artifacts;
+  for (const auto& [name, owners] : promised_) {
+    std::string bytes;
+    if (const auto opened = artifacts.open_file(name)) {
+      const service::Descriptor file(opened->descriptor);
+      bytes.resize(opened->size);
+      const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
+      bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    }
+    const std::string artifact = "the artifact " + hex(name.view()).substr(0, 8);
+    world_.expect(artifacts.has(name) && sha256(bytes) == name,
+                  artifact + " was stored, and is lost with the power");
+    for (const Address& owner : owners)
+      world_.expect(artifacts.uploaded_by(name, owner), artifact + " has lost its owner");
   }
 }
 

@@ -5,6 +5,7 @@
 #include "service/service.hpp"
 #include "simulation/auditor.hpp"
 #include "simulation/desk_host.hpp"
+#include "simulation/disk.hpp"
 #include "simulation/network.hpp"
 #include "simulation/storage.hpp"
 
@@ -66,6 +67,8 @@ class ExchangeHost {
 
   /// What somebody was told with an acknowledgement: a buyer's answer, or an agent's reply.
   void told(const json::value& answer) { auditor_.told(answer, domain_, keys_.identity.address()); }
+  /// An artifact that it has said to have is promised.
+  void answered(const net::Request& request, const net::Response& response);
   service::Service* service() { return service_.get(); }
   const service::ExchangeKeys& keys() const { return keys_; }
   const SecretKey& operator_key() const { return operator_key_; }
@@ -80,6 +83,7 @@ class ExchangeHost {
   void die();
   void gone(bool power_lost);
   void lose_logs();
+  void check_artifacts();
 
   Surroundings& world_;
   Network& network_;
@@ -93,11 +97,13 @@ class ExchangeHost {
   service::Log log_;
   Pool pool_;
   Storage storage_;
-  std::unique_ptr<DeskHost> desk_;  ///< of kind evm alone
+  Disk disk_;
+  std::map<Hash32, std::set<Address>> promised_;  ///< artifacts, and who sent them
+  std::unique_ptr<DeskHost> desk_;                ///< of kind evm alone
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<service::Service> service_;
-  bool logs_at_risk_ = false;  ///< the machine lost power: what was not synced may be lost
-  bool dead_ = false;          ///< killed amid a step, which has yet to return
+  bool files_at_risk_ = false;  ///< the machine lost power: what was not synced may be lost
+  bool dead_ = false;           ///< killed amid a step, which has yet to return
   bool soon_ = false;
   uint64_t armed_at_ms_ = 0;  ///< of the next timer; 0: none
   uint64_t paused_until_ms_ = 0;

@@ -80,6 +80,7 @@ class World {
     }
     network_.on_answer = [this](const net::Request& request, const net::Response& response) {
       auditor_.read(request, response);
+      exchange_.answered(request, response);
     };
     auditor_.on_over = [this](const exchange::Lease& lease) { over(lease); };
   }

@@ -86,12 +86,14 @@ TEST_F(ArtifactStoreTest, RemembersOwnersAndForgetsWhatBrokeOff) {
   ASSERT_TRUE(put("shared", a_));
   ASSERT_TRUE(put("shared", b_));
   std::ofstream(folder_.path / "a" / "7.part") << "half";
+  std::ofstream(folder_.path / "a" / "7.owners.1f.tmp") << "half";
   store_.reset();
   open();
   EXPECT_TRUE(store_->uploaded_by(sha256("shared"), a_));
   EXPECT_TRUE(store_->uploaded_by(sha256("shared"), b_));
   EXPECT_FALSE(store_->uploaded_by(sha256("shared"), Address{{3}}));
   EXPECT_FALSE(fs::exists(folder_.path / "a" / "7.part"));
+  EXPECT_FALSE(fs::exists(folder_.path / "a" / "7.owners.1f.tmp"));
   EXPECT_EQ(store_->total_bytes(), 6U);
   EXPECT_FALSE(store_->open_file(sha256("other")));
 }
