@@ -26,6 +26,9 @@ void Auditor::take(const Sequenced& command) {
     if (const auto* ask = std::get_if<PlaceAsk>(&command.command))
       books_.listed(outcome.answer->order, ask->ask);
   }
+  if (!outcome.answer && command.idempotency)
+    refused_[{command.idempotency->account, command.idempotency->key}].insert(
+        net::error_json(Error{outcome.answer.error().code, outcome.answer.error().message, {}}));
   if (!outcome.answer)
     world_.expect(outcome.answer.error().code != ErrorCode::internal,
                   "the core answered `internal`: " + outcome.answer.error().message);
@@ -224,6 +227,7 @@ void Auditor::follow(journal::Journal& journal) {
   const auto told = groups_.find(head.sequence);
   world_.expect(told == groups_.end() || told->second.head == head.hash,
                 "the journal's head is another than was answered");
+  check_refusals();
 }
 
 void Auditor::acknowledged(const eip712::Acknowledgement& word, uint64_t sequence) {

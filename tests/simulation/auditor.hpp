@@ -27,7 +27,8 @@ class Auditor {
   /// What somebody was told: these records are there, the head was this, its exchange signed so,
   /// and the answer is the one that this exchange gives at that sequence.
   void told(const json::value& answer, const eip712::Domain& domain, const Address& identity);
-  /// What somebody reads of accounts, leases and receipts, when it is answered.
+  /// What somebody reads of accounts, leases and receipts, or why a bid was refused, when it is
+  /// answered.
   void read(const net::Request& request, const net::Response& response);
   /// The exchange's own state, in between.
   void compare(const exchange::Exchange& theirs);
@@ -85,6 +86,8 @@ class Auditor {
 
  private:
   void acknowledged(const eip712::Acknowledgement& word, uint64_t sequence);
+  void read_refusal(const net::Request& request, const net::Response& response);
+  void check_refusals();
   void read_account(const json::value& told, const Address& account, const std::string& where);
   void read_lease(const json::value& told, const exchange::Lease& ours, const std::string& where);
   void read_receipt(const json::value& told, const exchange::Lease& ours, const std::string& where);
@@ -110,6 +113,9 @@ class Auditor {
   std::map<uint64_t, journal::GroupInfo> groups_;  ///< that were answered, by their last sequence
   std::map<uint64_t, exchange::Answer> answers_;   ///< to what was not refused, by its sequence
   std::map<std::string, uint64_t> endings_;
+  /// Why the core refused what came under an account's key, as it is told; and what was told so.
+  std::map<std::pair<Address, std::string>, std::set<std::string>> refused_;
+  std::vector<std::pair<std::pair<Address, std::string>, std::string>> told_refusals_;
   std::map<LeaseId, uint64_t> matched_ms_;
   std::map<LeaseId, uint64_t> funded_ms_;
   std::map<LeaseId, uint64_t> heard_ms_;

@@ -18,7 +18,42 @@ Address reader_of(const net::Request& request) {
 
 }  // namespace
 
+/// Of a bid: what the core said in the journal, or that its account never had anything, or that it
+/// asks too often.
+void Auditor::read_refusal(const net::Request& request, const net::Response& response) {
+  const Error error = net::parse_error(response.status, response.body);
+  const auto body = parse_json(request.body);
+  eip712::Bid bid;
+  if (body) {
+    ObjectReader in(*body, "");
+    in.required("bid", bid);
+  }
+  if (error.code == ErrorCode::limit_exceeded || error.code == ErrorCode::unavailable) return;
+  if (error.message.starts_with("the account has no balance")) {
+    const AccountView ours = core_.account(bid.buyer);
+    const u128 balance = core_.chain() == nullptr ? books_.balance(bid.buyer) : ours.balance.nano;
+    world_.expect(
+        balance == 0 && core_.leases_of(bid.buyer).empty(),
+        "a bid was refused as a stranger's, whose balance is " + mizan::to_string(balance));
+    return;
+  }
+  told_refusals_.push_back(
+      {{bid.buyer, std::string(net::header_or_empty(request.headers, "Idempotency-Key"))},
+       net::error_json(Error{error.code, error.message, {}})});
+}
+
+/// Once the journal was read on: it holds what was refused.
+void Auditor::check_refusals() {
+  for (const auto& [key, said] : std::exchange(told_refusals_, {})) {
+    const auto found = refused_.find(key);
+    world_.expect(found != refused_.end() && found->second.contains(said),
+                  "a bid was refused otherwise than in the journal: " + said);
+  }
+}
+
 void Auditor::read(const net::Request& request, const net::Response& response) {
+  if (request.method == "POST" && request.target == "/v1/bids" && response.status >= 400)
+    return read_refusal(request, response);
   const std::string_view target = request.target;
   const bool account = target.starts_with("/v1/accounts/");
   const bool leases = target == "/v1/leases";
