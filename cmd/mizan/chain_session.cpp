@@ -3,6 +3,7 @@
 #include "crypto/random.hpp"
 #include "journal/rocksdb_journal.hpp"
 #include "mizan/keys.hpp"
+#include "settlement/format.hpp"
 
 #include <fmt/format.h>
 
@@ -36,6 +37,7 @@ Result<std::unique_ptr<ChainSession>> ChainSession::open(const Context& context,
       new ChainSession(std::move(lock), std::move(reader), std::move(key)));
   journal::RocksdbOptions storage;
   storage.path = (folder / name).string();
+  storage.format = settlement::kOutboxFormat;
   storage.memory_bytes = 1 << 20;
   MIZAN_TRY(journal, journal::open_rocksdb(storage));
   session->journal_ = std::move(journal);

@@ -1,6 +1,7 @@
 #include "mizan/journal_folder.hpp"
 
 #include "crypto/keystore.hpp"
+#include "exchange/format.hpp"
 #include "journal/rocksdb_journal.hpp"
 #include "mizan/settings.hpp"
 #include "service/rule_store.hpp"
@@ -31,6 +32,7 @@ Result<std::unique_ptr<journal::Journal>> open_journal(const fs::path& state) {
   MIZAN_TRY(identity, keystore_address(keystore));
   return journal::open_rocksdb({.path = (state / "journal").string(),
                                 .genesis = exchange_id_of(identity),
+                                .format = exchange::kFormat,
                                 .verify_all = true});
 }
 

@@ -44,7 +44,8 @@ class ComplaintLog : public rocksdb::Logger {
 namespace {
 
 constexpr std::string_view kOriginKey = "base";
-constexpr std::string_view kOriginMagic = "MIZANJN1";
+constexpr std::string_view kOriginMagic = "MIZANJN2";
+constexpr std::string_view kMagicWithoutFormat = "MIZANJN1";
 constexpr char kGroupPrefix = 'g';
 constexpr std::string_view kGroupsEnd = "h";
 
@@ -65,6 +66,7 @@ Bytes group_key(uint64_t first_sequence) {
 Bytes encode_origin(const Database::Origin& origin) {
   Writer writer;
   writer.raw(as_bytes(kOriginMagic));
+  writer.put(origin.format);
   writer.put(origin.genesis);
   writer.put(origin.base.sequence);
   writer.put(origin.base.hash);
@@ -165,8 +167,10 @@ Result<std::optional<Database::Origin>> Database::origin() const {
   if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) return fail(read_error(0, status));
   Reader reader(as_bytes(value));
-  const bool known = as_text(reader.raw(kOriginMagic.size())) == kOriginMagic;
+  const std::string_view magic = as_text(reader.raw(kOriginMagic.size()));
+  const bool known = magic == kOriginMagic || magic == kMagicWithoutFormat;
   Origin origin;
+  if (magic == kOriginMagic) origin.format = reader.get<uint32_t>();
   origin.genesis = reader.get<Hash32>();
   origin.base.sequence = reader.get<uint64_t>();
   origin.base.hash = reader.get<Hash32>();

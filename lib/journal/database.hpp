@@ -37,6 +37,7 @@ class Database {
   /// What the database was made with, and where it begins; nothing if it was made but a crash
   /// came before its first batch.
   struct Origin {
+    uint32_t format = 0;  ///< 0: of a journal from before formats were numbered
     Hash32 genesis;
     Head base;
   };

@@ -171,7 +171,8 @@ class RocksdbJournal final : public Journal {
                          : parts_.database->place_at(old, first - 1));
     if (!place) return fail(damaged(fmt::format("sequence {}", below), "a group is missing"));
     if (place->sequence == old.sequence) return {};
-    const Database::Origin origin{.genesis = parts_.origin.genesis, .base = *place};
+    Database::Origin origin = parts_.origin;
+    origin.base = *place;
     MIZAN_CHECK(or_fail(parts_.database->prune(origin)));
     const std::lock_guard lock(state_mutex_);
     base_ = *place;
@@ -289,6 +290,16 @@ Result<void> make_folder(rocksdb::Env& env, const std::string& path) {
   return {};
 }
 
+Error other_format(const std::string& path, uint32_t kept, uint32_t read) {
+  return Error{ErrorCode::conflict,
+               fmt::format("the journal in {} is of format {}, and this program reads format {}; "
+                           "nothing was changed: use the version of the program that made it, or "
+                           "another folder",
+                           path, kept, read),
+               {}}
+      .with("format", std::to_string(kept));
+}
+
 Result<void> write_beginning(Parts& parts, const Database::Origin& origin) {
   MIZAN_CHECK(parts.database->write_origin(origin));
   parts.origin = origin;
@@ -329,7 +340,11 @@ Result<std::unique_ptr<Journal>> open_rocksdb(const RocksdbOptions& options) {
     return fail(damaged(options.path + "/HEAD-0",
                         "the seal is missing, though the journal has "
                         "groups"));
-  const Database::Origin fresh{.genesis = options.genesis, .base = {.hash = options.genesis}};
+  const Database::Origin fresh{.format = options.format,
+                               .genesis = options.genesis,
+                               .base = {.sequence = 0, .hash = options.genesis}};
+  if (found.origin && found.origin->format != options.format)
+    return fail(other_format(options.path, found.origin->format, options.format));
   if (found.origin && found.origin->genesis != options.genesis)
     return fail(ErrorCode::conflict,
                 fmt::format("the journal in {} was begun with the genesis {}, not {}: it belongs "

@@ -18,6 +18,9 @@ struct RocksdbOptions {
   std::string path;
   /// The hash before the first record; an existing journal must have been made with the same.
   Hash32 genesis;
+  /// In which shapes the records and snapshots are written, from 1 up; an existing journal must
+  /// have been made with the same.
+  uint32_t format = 1;
   /// Check every kept group at opening, not only those after the latest snapshot.
   bool verify_all = false;
   /// Where the bytes go; must outlive the journal. nullptr: the machine's file system.
@@ -32,7 +35,8 @@ struct RocksdbOptions {
 ///
 /// Errors: unavailable if another process, or this one, has the journal open; corrupted with
 /// details.place if acknowledged records or their checks are damaged; conflict if the genesis
-/// differs; io_error for what the operating system refuses (details.errno "ENOSPC": disk full).
+/// or the format differs; io_error for what the operating system refuses (details.errno "ENOSPC":
+/// disk full).
 Result<std::unique_ptr<Journal>> open_rocksdb(const RocksdbOptions& options);
 
 }  // namespace mizan::journal

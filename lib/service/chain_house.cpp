@@ -3,6 +3,7 @@
 #include "crypto/address.hpp"
 #include "journal/rocksdb_journal.hpp"
 #include "settlement/escrow_facts.hpp"
+#include "settlement/format.hpp"
 
 namespace mizan::service {
 namespace {
@@ -20,6 +21,7 @@ Result<std::unique_ptr<ChainHouse>> ChainHouse::open(const ServiceConfig& config
   MIZAN_TRY(rpc, settlement::JsonRpc::open(config.chain->node, kRpc));
   journal::RocksdbOptions storage;
   storage.path = (config.state / "outbox").string();
+  storage.format = settlement::kOutboxFormat;
   storage.memory_bytes = 1 << 20;
   MIZAN_TRY(journal, journal::open_rocksdb(storage));
   return std::unique_ptr<ChainHouse>(

@@ -3,6 +3,7 @@
 #include "codec/json.hpp"
 #include "crypto/address.hpp"
 #include "crypto/private_file.hpp"
+#include "exchange/format.hpp"
 #include "journal/rocksdb_journal.hpp"
 #include "service/chain_house.hpp"
 #include "service/driver.hpp"
@@ -182,8 +183,9 @@ Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,
   MIZAN_TRY(server, net::Server::open(options));
   MIZAN_CHECK(make_state_folder(state));
   MIZAN_TRY(keys, open_keys(state, config.passphrase_file, key_cost(config)));
-  MIZAN_TRY(journal, journal::open_rocksdb(
-                         {.path = (state / "journal").string(), .genesis = keys.exchange_id()}));
+  MIZAN_TRY(journal, journal::open_rocksdb({.path = (state / "journal").string(),
+                                            .genesis = keys.exchange_id(),
+                                            .format = exchange::kFormat}));
   ServiceConfig service_config = config.service;
   std::unique_ptr<ChainHouse> chain;
   if (config.service.chain) {

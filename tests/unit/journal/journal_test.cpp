@@ -6,7 +6,9 @@
 #include "journal/memory_journal.hpp"
 #include "journal/rocksdb_journal.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 
 #include <atomic>
@@ -226,6 +228,49 @@ TEST_F(OnDisk, AnotherGenesisIsAnotherExchange) {
   const auto other = open(sha256("other"));
   ASSERT_FALSE(other.has_value());
   EXPECT_EQ(other.error().code, ErrorCode::conflict);
+}
+
+TEST_F(OnDisk, AnotherFormatIsAnotherProgramsAndStaysAsItWas) {
+  const auto opened = [this](uint32_t format) {
+    return open_rocksdb({.path = folder_, .genesis = kGenesis, .format = format});
+  };
+  const Bytes record = {1, 2, 3};
+  const std::vector<ByteView> group = {record};
+  {
+    const auto journal = opened(7);
+    ASSERT_TRUE(journal && (*journal)->append_group(group));
+    ASSERT_TRUE((*journal)->save_snapshot(1, record) && (*journal)->append_group(group));
+    ASSERT_TRUE((*journal)->prune(2));  // which writes the format anew
+  }
+  for (const uint32_t format : {6U, 8U}) {
+    const auto other = opened(format);
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code, ErrorCode::conflict);
+    EXPECT_EQ(other.error().details.at("format"), "7");
+    for (const std::string& part :
+         {folder_, std::string("is of format 7"), fmt::format("reads format {}", format),
+          std::string("nothing was changed"), std::string("the version of the program that made")})
+      EXPECT_NE(other.error().message.find(part), std::string::npos) << other.error().message;
+  }
+  const auto again = opened(7);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ((*again)->head().sequence, 2U);
+}
+
+// The key "base" as it was then: without a number.
+TEST_F(OnDisk, AJournalFromBeforeFormatsIsRefusedAlike) {
+  { ASSERT_TRUE(open()); }
+  rocksdb::DB* raw = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open({}, folder_ + "/db", &raw).ok());
+  std::string base;
+  ASSERT_TRUE(raw->Get({}, "base", &base).ok());
+  ASSERT_EQ(base.substr(0, 12), std::string("MIZANJN2\0\0\0\1", 12));
+  ASSERT_TRUE(raw->Put({}, "base", "MIZANJN1" + base.substr(12)).ok());
+  delete raw;
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::conflict);
+  EXPECT_NE(opened.error().message.find("is of format 0"), std::string::npos);
 }
 
 TEST_F(OnDisk, AMissingParentFolderIsNamed) {
