@@ -124,8 +124,8 @@ Headers Signer::sign(std::string_view method, std::string_view target, std::stri
   return headers;
 }
 
-Authenticator::Authenticator(eip712::Domain domain, size_t max_nonces)
-    : domain_(std::move(domain)), max_nonces_(max_nonces) {}
+Authenticator::Authenticator(eip712::Domain domain, UnixMs from, size_t max_nonces)
+    : domain_(std::move(domain)), max_nonces_(max_nonces), known_from_ms_(from.ms) {}
 
 Result<Address> Authenticator::check(const Request& request, std::string_view body, UnixMs now) {
   const std::string_view account_text = header_or_empty(request.headers, "Mizan-Account");
@@ -183,10 +183,10 @@ Result<void> Authenticator::spend(const Address& account, uint64_t nonce, UnixMs
   };
   // Kept one window longer than the request is good for, against a clock that steps back a little.
   while (!by_time_.empty() && by_time_.begin()->first + 2 * kWindowMs < now.ms) forget_first();
-  if (issued.ms <= forgotten_ms_)
+  if (issued.ms < known_from_ms_)
     return fail(Error{ErrorCode::expired,
-                      "so many requests came since this one was signed that it cannot be told "
-                      "whether it is new; sign it again",
+                      "the exchange has started, or had too many requests, since this one was "
+                      "signed, and cannot tell whether it is new; sign it again",
                       {}}
                     .with("field", "Mizan-Issued-At-Ms")
                     .with("timeMs", std::to_string(now.ms)));
@@ -196,7 +196,7 @@ Result<void> Authenticator::spend(const Address& account, uint64_t nonce, UnixMs
             "field", "Mizan-Nonce"));
   by_time_.emplace(issued.ms, std::pair(account, nonce));
   if (spent_.size() > max_nonces_) {
-    forgotten_ms_ = by_time_.begin()->first;
+    known_from_ms_ = by_time_.begin()->first + 1;
     forget_first();
   }
   return {};

@@ -48,7 +48,11 @@ class Authenticator {
  public:
   static constexpr uint64_t kWindowMs = 60'000;  ///< either side of the exchange's clock
 
-  explicit Authenticator(eip712::Domain domain, size_t max_nonces = 500'000);
+  static constexpr size_t kMostNonces = 500'000;
+
+  /// What was signed before `from` is expired: an exchange that starts knows nothing of what its
+  /// predecessor was sent.
+  explicit Authenticator(eip712::Domain domain, UnixMs from = {}, size_t max_nonces = kMostNonces);
 
   /// The account that asks, or unauthenticated, expired or replayed. `body` as for Signer::sign.
   /// Past `max_nonces` the oldest is forgotten, and what was signed no later than it is expired: a
@@ -63,7 +67,7 @@ class Authenticator {
   std::mutex mutex_;
   std::set<std::pair<Address, uint64_t>> spent_;
   std::multimap<uint64_t, std::pair<Address, uint64_t>> by_time_;  ///< when each was issued, in ms
-  uint64_t forgotten_ms_ = 0;  ///< of what was issued until then nothing is known
+  uint64_t known_from_ms_;  ///< of what was issued before nothing is known
 };
 
 }  // namespace mizan::net

@@ -1,5 +1,6 @@
 #include "net/client.hpp"
 
+#include "base/money.hpp"
 #include "net/tls_context.hpp"
 
 #include <boost/asio/write.hpp>
@@ -7,6 +8,7 @@
 #include <boost/beast/http.hpp>
 
 #include <fcntl.h>
+#include <limits>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,6 +71,8 @@ struct Client::Impl {
       : url(std::move(url_)), signer(std::move(signer_)), options(options_) {}
 
   Result<Response> run(const Call& call);
+  Result<Response> run_once(const Call& call);
+  bool take_time(const Error& refusal);
   asio::awaitable<Result<Response>> attempt(const Call& call);
   asio::awaitable<Result<void>> connect();
   asio::awaitable<Result<void>> send(const Call& call);
@@ -225,7 +229,25 @@ asio::awaitable<Result<Response>> Client::Impl::attempt(const Call& call) {
   co_return response;
 }
 
+/// Whether the server told the time by which it would take a request that it found expired.
+bool Client::Impl::take_time(const Error& refusal) {
+  const auto time = refusal.details.find("timeMs");
+  if (!signer || refusal.code != ErrorCode::expired || time == refusal.details.end()) return false;
+  const auto ms = parse_u128(time->second);
+  if (!ms || *ms > std::numeric_limits<uint64_t>::max()) return false;
+  clock_ahead_ms = static_cast<uint64_t>(*ms) - system_clock().now().ms;
+  return true;
+}
+
+// Nothing was done by what the server found expired: it is signed once more. An upload's source is
+// read already; its caller signs anew.
 Result<Response> Client::Impl::run(const Call& call) {
+  auto answer = run_once(call);
+  if (answer || call.upload || !take_time(answer.error())) return answer;
+  return run_once(call);
+}
+
+Result<Response> Client::Impl::run_once(const Call& call) {
   try {
     if (url.tls && !tls) {
       MIZAN_TRY(made, client_tls(url.ca));

@@ -117,7 +117,7 @@ struct Context {
         state(std::move(recovered)),
         time(parts.clock, state.unlocked().now()),
         sequencer(parts.journal, state, time, parts.clock, parts.log, config.sequencer),
-        authenticator(domain),
+        authenticator(domain, time.now()),
         logs(config.state / "logs", config.log_bytes_max, config.logs_bytes_max),
         artifacts(std::move(artifacts_)),
         rules(std::move(rules_)),

@@ -20,7 +20,7 @@ void request(std::string_view text) {
     if (const size_t at = line.find(':'); at != line.npos)
       request.headers.emplace_back(line.substr(0, at), line.substr(at + 1));
   }
-  net::Authenticator authenticator(eip712::Domain::credits(Hash32{}), 10);
+  net::Authenticator authenticator(eip712::Domain::credits(Hash32{}), {}, 10);
   ensure(!authenticator.check(request, "", {1'800'000'000'000}), "nobody signed this");
 }
 

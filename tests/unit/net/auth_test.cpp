@@ -121,7 +121,7 @@ TEST_F(Auth, RefusesForgedLogins) {
 }
 
 TEST_F(Auth, RemembersSoMuchAndTakesNothingTwice) {
-  Authenticator small(domain_, 2);
+  Authenticator small(domain_, {}, 2);
   const auto at = [this](uint64_t ms) {
     return request(signer_, "GET", "/", "", "", UnixMs{kNow.ms + ms});
   };
@@ -134,6 +134,18 @@ TEST_F(Auth, RemembersSoMuchAndTakesNothingTwice) {
   EXPECT_EQ(small.check(third, "", kNow).error().code, ErrorCode::replayed);
   const UnixMs later{kNow.ms + 200'000};
   EXPECT_TRUE(small.check(request(signer_, "GET", "/", "", "", later), "", later));
+}
+
+TEST_F(Auth, WhatWasSignedBeforeTheStartIsRefused) {
+  const Request early = request(signer_, "GET", "/", "", "", UnixMs{kNow.ms - 1});
+  const Request late = request(signer_, "GET", "/", "", "", kNow);
+  ASSERT_TRUE(authenticator_.check(early, "", kNow));
+  Authenticator restarted(domain_, kNow);
+  const auto again = restarted.check(early, "", kNow);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::expired);
+  EXPECT_EQ(again.error().details.at("timeMs"), std::to_string(kNow.ms));
+  EXPECT_TRUE(restarted.check(late, "", kNow));
 }
 
 }  // namespace

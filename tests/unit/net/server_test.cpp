@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Echoes bodies; /file serves a file; PUT /sink takes 10 MB into a string; /ws echoes messages;
-/// /later answers from another thread; /never drops its answer.
+/// /later answers from another thread; /never drops its answer; /signed asks for a signature.
 class Echo final : public Handler {
  public:
   struct Text final : BodySink {
@@ -57,6 +57,10 @@ class Echo final : public Handler {
       return;
     }
     if (request.path() == "/never") return;
+    if (request.path() == "/signed") {
+      const auto account = authenticator.check(request, request.body, kOtherTime);
+      if (!account) return respond(error_response(account.error()));
+    }
     if (request.path() == "/fail") return respond(error_response({ErrorCode::conflict, "no", {}}));
     if (request.path() == "/file") {
       const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
@@ -78,6 +82,9 @@ class Echo final : public Handler {
     if (later.joinable()) later.join();
   }
 
+  static constexpr UnixMs kOtherTime{2'000'000'000'000};
+  const eip712::Domain domain = eip712::Domain::credits(Hash32{{7}});
+  Authenticator authenticator{domain};
   std::filesystem::path file;
   std::thread later;
   std::shared_ptr<EchoSocket> last_socket;
@@ -111,6 +118,18 @@ TEST_F(ServerTest, AnswersOnAKeptConnection) {
   EXPECT_EQ(client.get("/never").error().code, ErrorCode::unavailable);
   EXPECT_EQ(client.get("/a")->body, "GET /a ");
   EXPECT_EQ(server_->counts().accepted, 1U);
+}
+
+TEST_F(ServerTest, SignsAgainByTheServersTime) {
+  start();
+  Client client(url_, std::make_shared<Signer>(echo_.domain, SecretKey::generate()));
+  EXPECT_EQ(client.post("/signed", "order")->body, "POST /signed order");
+  EXPECT_EQ(server_->counts().requests, 2U);
+  EXPECT_TRUE(client.get("/signed")) << "it knows the time now";
+  EXPECT_EQ(server_->counts().requests, 3U);
+  Client other(url_,
+               std::make_shared<Signer>(eip712::Domain::credits(Hash32{}), SecretKey::generate()));
+  EXPECT_EQ(other.get("/signed").error().code, ErrorCode::unauthenticated);
 }
 
 TEST_F(ServerTest, ConnectsAgainAfterTheServerWasReplaced) {
