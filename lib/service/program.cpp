@@ -41,8 +41,8 @@ void bound_connections(net::ServerOptions& options, const Log& log) {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
-  constexpr rlim_t kOwn = 2048;  // RocksDB's files, uploads, downloads, logs
-  const rlim_t for_others = limit.rlim_cur > 2 * kOwn ? limit.rlim_cur - kOwn : limit.rlim_cur / 2;
+  const rlim_t for_others =
+      limit.rlim_cur > 2 * kOwnFiles ? limit.rlim_cur - kOwnFiles : limit.rlim_cur / 2;
   if (options.max_connections <= for_others) return;
   options.max_connections = for_others;
   log.warn("fewer_connections", {{"maxConnections", std::to_string(for_others)},

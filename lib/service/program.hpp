@@ -41,6 +41,9 @@ struct ExchangeConfig {
   std::string development_issuer{};            ///< a JWK, or a file of one
 };
 
+/// Open files that are not for strangers: RocksDB's, uploads, downloads, logs.
+inline constexpr uint64_t kOwnFiles = 2048;
+
 inline constexpr std::string_view kNoRules = "none";
 /// The URI by which the issuer of --development-issuer is known.
 inline constexpr std::string_view kDevelopmentIssuer = "urn:mizan:development";

@@ -8,7 +8,6 @@ namespace mizan::service {
 namespace {
 
 constexpr uint64_t kOrderBytes = 512 << 10;  // a spec of 64 KiB, escaped, with room
-constexpr uint64_t kSmallBytes = 64 << 10;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> parts;
@@ -38,28 +37,28 @@ const std::vector<Routes::Route>& Routes::routes() {
       {"GET", "/v1/metrics", 0, &Routes::get_metrics},
       {"GET", "/v1/offers", 0, &Routes::get_offers},
       {"GET", "/v1/accounts/{}", 0, &Routes::get_account},
-      {"POST", "/v1/grants", kSmallBytes, &Routes::post_grant},
-      {"POST", "/v1/asks", kSmallBytes * 2, &Routes::post_ask},
-      {"POST", "/v1/asks/cancel", kSmallBytes, &Routes::post_ask_cancel},
+      {"POST", "/v1/grants", kSmallBodyBytes, &Routes::post_grant},
+      {"POST", "/v1/asks", kSmallBodyBytes * 2, &Routes::post_ask},
+      {"POST", "/v1/asks/cancel", kSmallBodyBytes, &Routes::post_ask_cancel},
       {"POST", "/v1/bids", kOrderBytes, &Routes::post_bid},
-      {"POST", "/v1/bids/cancel", kSmallBytes, &Routes::post_bid_cancel},
-      {"POST", "/v1/plan", kSmallBytes, &Routes::post_plan},
+      {"POST", "/v1/bids/cancel", kSmallBodyBytes, &Routes::post_bid_cancel},
+      {"POST", "/v1/plan", kSmallBodyBytes, &Routes::post_plan},
       {"GET", "/v1/leases", 0, &Routes::get_leases},
       {"GET", "/v1/leases/{}", 0, &Routes::get_lease},
       {"GET", "/v1/leases/{}/logs", 0, &Routes::get_logs},
-      {"POST", "/v1/leases/{}/request-close", kSmallBytes, &Routes::post_request_close},
+      {"POST", "/v1/leases/{}/request-close", kSmallBodyBytes, &Routes::post_request_close},
       {"GET", "/v1/leases/{}/receipt", 0, &Routes::get_receipt},
       {"GET", "/v1/leases/{}/verdict", 0, &Routes::get_verdict},
       {"GET", "/v1/policy", 0, &Routes::get_policy},
-      {"POST", "/v1/policy", kSmallBytes * 2, &Routes::post_policy},
+      {"POST", "/v1/policy", kSmallBodyBytes * 2, &Routes::post_policy},
       {"GET", "/v1/policy/rulesets/{}", 0, &Routes::get_rule_set},
       {"PUT", "/v1/policy/rulesets", kRuleSetBytes, &Routes::put_rule_set},
       {"GET", "/v1/policy/queue", 0, &Routes::get_queue},
       {"GET", "/v1/policy/review", 0, &Routes::get_review},
-      {"POST", "/v1/policy/decisions", kSmallBytes, &Routes::post_decision},
-      {"POST", "/v1/policy/listings", kSmallBytes, &Routes::post_listing},
-      {"POST", "/v1/policy/licences", kSmallBytes, &Routes::post_licence},
-      {"POST", "/v1/credentials/challenge", kSmallBytes, &Routes::post_challenge},
+      {"POST", "/v1/policy/decisions", kSmallBodyBytes, &Routes::post_decision},
+      {"POST", "/v1/policy/listings", kSmallBodyBytes, &Routes::post_listing},
+      {"POST", "/v1/policy/licences", kSmallBodyBytes, &Routes::post_licence},
+      {"POST", "/v1/credentials/challenge", kSmallBodyBytes, &Routes::post_challenge},
       {"POST", "/v1/credentials", kOrderBytes, &Routes::post_credential},
       {"PUT", "/v1/artifacts/{}", 0, &Routes::put_artifact},
       {"GET", "/v1/artifacts/{}", 0, &Routes::get_artifact},

@@ -13,7 +13,8 @@
 
 namespace mizan::service {
 
-inline constexpr size_t kRuleSetBytes = 8 << 20;  ///< of an uploaded rule set
+inline constexpr uint64_t kSmallBodyBytes = 64 << 10;  ///< of most calls
+inline constexpr size_t kRuleSetBytes = 8 << 20;       ///< of an uploaded rule set
 
 /// One request on its way through its route.
 struct Call {
