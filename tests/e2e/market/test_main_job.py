@@ -1,5 +1,6 @@
 """The main job, small: a priced plan, a funded lease, logs, outputs, money, a receipt; and the
 commands round it."""
+import hashlib
 import json
 import os
 import pty
@@ -18,7 +19,7 @@ run: |
   mkdir -p /checkpoints out
   echo "epochs=$EPOCHS input=$(cat data/input.txt) rank=$NODE_RANK"
   for step in 1 2 3; do echo "step=$step/3 loss=$((4 - step)).5"; sleep 0.8; done
-  echo trained > out/model.txt
+  echo trained | sha256sum | cut -c1-64 > out/model.txt
   echo saved > /checkpoints/last
   echo to-stderr >&2
 max_duration: 2m
@@ -56,9 +57,15 @@ class MainJob(unittest.TestCase):
         self.assertNotIn("\x1b", done.stdout + done.stderr)
         back = {str(path.relative_to(market.folder / "back")): path.read_text()
                 for path in (market.folder / "back").rglob("*") if path.is_file()}
-        self.assertIn("trained\n", back.values())
+        model = hashlib.sha256(b"trained\n").hexdigest()  # a text that no order or log has
+        self.assertIn(model + "\n", back.values())
         self.assertIn("saved\n", back.values())
         self.assertEqual(len(back), 2, back)
+
+        kept = [path for path in market.exchange_state.rglob("*") if path.is_file()]
+        self.assertTrue(any(path.parent.name == "artifacts" for path in kept), kept)
+        for path in kept:
+            self.assertNotIn(model.encode(), path.read_bytes(), path)
 
         lease = market.leases()[0]
         self.assertEqual((lease["state"], lease["reason"], lease["exitCode"]),

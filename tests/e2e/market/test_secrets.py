@@ -1,7 +1,9 @@
-"""No key and no passphrase in a log, the journal, a core dump, a command line or an environment.
+"""No key and no passphrase in a log, the journal, a core dump, a command line, an environment or,
+once it was used, in the memory of a program that runs on.
 
-An exchange, a provider and a buyer with known keys run a job over TLS and are killed so that a
-program that allows it leaves a core dump; then everything that they left is searched.
+An exchange, a provider and a buyer with known keys run a job over TLS; their memory is searched,
+and they are killed so that a program that allows it leaves a core dump; then everything that they
+left is searched. As a user without rights no program can look into another's memory.
 """
 import base64
 import hashlib
@@ -9,12 +11,13 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import subprocess
 import tempfile
 import unittest
 
-from harness import Market, main, wait_until
+from harness import BINARY, Market, main, wait_until
 
 JOB = "env; tr '\\0' '\\n' < /proc/self/environ; echo started; sleep 600"
 
@@ -27,6 +30,23 @@ def forms(secret):
     return {secret, text.encode(), text.upper().encode(), base64.b64encode(secret).rstrip(b"=")}
 
 
+def memory(pid):
+    """All that a process can write to: its heaps, stacks and data."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            span, mode = line.split()[:2]
+            begin, end = (int(place, 16) for place in span.split("-"))
+            if not mode.startswith("rw"):
+                continue
+            mem.seek(begin)
+            try:
+                while begin < end and (piece := mem.read(end - begin)):
+                    begin += len(piece)
+                    yield piece
+            except OSError:
+                pass
+
+
 def open_keystore(path, passphrase):
     crypto = json.loads(path.read_text())["crypto"]
     n, r, p = (crypto["kdfparams"][k] for k in ("n", "r", "p"))
@@ -36,6 +56,50 @@ def open_keystore(path, passphrase):
         ["openssl", "enc", "-d", "-aes-128-ctr", "-K", derived[:16].hex(), "-iv",
          crypto["cipherparams"]["iv"]], input=bytes.fromhex(crypto["ciphertext"]),
         capture_output=True, check=True).stdout
+
+
+# Run without rights, by the same user as what it starts and as root no more: what it can see of
+# each. Their parent it is too, whom Yama would let trace.
+LOOKER = """
+import ctypes, json, os, pathlib, pty, subprocess, sys, time
+folder, mizan, operator = sys.argv[1:]
+os.chdir(folder)
+exchange = [mizan, "exchange", "--listen", "127.0.0.1:0", "--state-dir", "state", "--operator",
+            operator, "--rules", "none"]
+terminal, end = pty.openpty()
+def take_terminal():
+    os.setsid()
+    os.close(os.open(os.ttyname(end), os.O_RDWR))
+programs = {
+    "sleep": subprocess.Popen(["sleep", "100"]),
+    "exchange": subprocess.Popen(exchange, stdout=subprocess.PIPE),
+    "key": subprocess.Popen([mizan, "--home", "home", "key", "new"], preexec_fn=take_terminal)}
+assert b"ready" in programs["exchange"].stdout.readline()
+assert b"passphrase" in os.read(terminal, 100)
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(action):
+    try:
+        action()
+        return "done"
+    except OSError as error:
+        return error.strerror
+def trace(pid):  # PTRACE_SEIZE
+    if libc.ptrace(0x4206, pid, None, None) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+found = {}
+for name, program in programs.items():
+    place = pathlib.Path("/proc", str(program.pid))
+    found[name] = {
+        "memory": tried(lambda: open(place / "mem", "rb").close()),
+        "environment": tried(lambda: (place / "environ").read_bytes()),
+        "files": tried(lambda: os.listdir(place / "fd")),
+        "trace": tried(lambda: trace(program.pid)),
+        "core": [line.split()[4] for line in (place / "limits").read_text().splitlines()
+                 if line.startswith("Max core file size")][0]}
+print(json.dumps(found))
+for program in programs.values():
+    program.kill()
+"""
 
 
 class Secrets(unittest.TestCase):
@@ -95,6 +159,43 @@ class Secrets(unittest.TestCase):
             if path.is_file() and not path.is_symlink() and path not in allowed:
                 yield str(path), path.read_bytes()
 
+    def check_memory(self, market, client, secrets):
+        """While they run: a key that is in use once as it is, a passphrase and texts of keys never."""
+        programs = {"exchange": market.exchange.process, "provider": market.agent.process,
+                    "client": client.process}
+        parts = {name: list(memory(process.pid)) for name, process in programs.items()}
+        self.assertTrue(any(secrets["the exchange's identity key"] in part
+                            for part in parts["exchange"]))
+        for secret, value in secrets.items():
+            for form in forms(value) - {value}:
+                for name, pieces in parts.items():
+                    found = sum(piece.count(form) for piece in pieces)
+                    self.assertEqual(found, 0, f"{secret} is in the {name}'s memory, {len(form)} bytes")
+
+    def test_nobody_of_the_same_user_looks_in(self):
+        nobody = 65534
+        folder = self.cores / "nobody"
+        folder.mkdir()
+        mizan = folder / "mizan"  # where it was built, others may not enter
+        shutil.copy(BINARY, mizan)
+        for path in (folder, mizan):
+            os.chown(path, nobody, nobody)
+        self.cores.chmod(0o711)
+        ran = subprocess.run(
+            ["setpriv", "--reuid", str(nobody), "--regid", str(nobody), "--clear-groups",
+             "/usr/bin/python3", "-c", LOOKER, str(folder), str(mizan), "0x" + "aa" * 20],
+            capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        found = json.loads(ran.stdout)
+        core = resource.getrlimit(resource.RLIMIT_CORE)[0]
+        seen = dict.fromkeys(("memory", "environment", "files", "trace"), "done")
+        self.assertEqual(found["sleep"],
+                         {**seen, "core": "unlimited" if core < 0 else str(core)})
+        for program in ("exchange", "key"):
+            self.assertEqual(set(found[program].pop(key) for key in seen),
+                             {"Permission denied", "Operation not permitted"}, program)
+            self.assertEqual(found[program], {"core": "0"})
+
     def test_nothing_leaks(self):
         with Market(tls=True) as market:
             market.mizan("buyer", "key", "unlock", "--for", "10m")
@@ -104,6 +205,8 @@ class Secrets(unittest.TestCase):
             places = dict(self.processes())
             self.assertTrue(any(b"exchange.yaml" in text for text in places.values()))
             self.assertTrue(any(b"MIZAN_LEASE=" in text for text in places.values()))
+
+            self.check_memory(market, client, secrets)
 
             control = subprocess.run(["sh", "-c", "kill -ABRT $$"], check=False)
             self.assertEqual(control.returncode, -signal.SIGABRT)

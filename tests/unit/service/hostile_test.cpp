@@ -88,6 +88,17 @@ TEST(Hostile, ForgedAndReplayedOrdersAreRefused) {
   EXPECT_EQ(world.get("/v1/leases", &world.buyer).body.at("leases").as_array().size(), 1U);
 }
 
+TEST(Hostile, WhatWasHeardBeforeARestartIsNotTakenAgain) {
+  World world;
+  const net::Request heard = world.request("GET", "/v1/leases", "", &world.buyer);
+  ASSERT_EQ(world.send(heard).status, 200U);
+  EXPECT_EQ(world.send(heard).code(), "replayed");
+  world.clock.pass(10);
+  world.restart();
+  EXPECT_EQ(world.send(heard).code(), "expired");
+  EXPECT_EQ(world.get("/v1/leases", &world.buyer).status, 200U);
+}
+
 TEST(Hostile, AnAgentIsToldInJsonWhateverBytesItSent) {
   const Error error{ErrorCode::invalid_argument, "no \xff here", {{"field", "\xc3("}}};
   const auto told = parse_json(error_message(7, error));
