@@ -71,6 +71,15 @@ int count(const Masked& secret) {
   return found;
 }
 
+/// Does it so far down the stack that `count` does not write over what it leaves there.
+template <class Action>
+[[gnu::noinline]] void far_below(const Action& action) {
+  std::array<uint8_t, size_t{256} << 10> room;
+  wipe(room);
+  action();
+  wipe(room);
+}
+
 class Wipe : public testing::Test {
  protected:
   void SetUp() override {
@@ -81,7 +90,8 @@ class Wipe : public testing::Test {
 }  // namespace
 
 TEST_F(Wipe, AKeyIsInMemoryWhileItIsThereAndNotAfterwards) {
-  std::optional<SecretKey> key = SecretKey::generate();
+  std::optional<SecretKey> key;
+  far_below([&] { key = SecretKey::generate(); });
   const Masked secret(key->reveal());
   EXPECT_EQ(count(secret), 1);
   std::optional<SecretKey> moved = *std::move(key);
@@ -89,7 +99,7 @@ TEST_F(Wipe, AKeyIsInMemoryWhileItIsThereAndNotAfterwards) {
   std::optional<SecretKey> cloned = moved->clone();
   EXPECT_EQ(count(secret), 2);
   const Hash32 digest = keccak256(as_bytes("digest"));
-  EXPECT_EQ(recover(digest, cloned->sign(digest)), cloned->address());
+  far_below([&] { EXPECT_EQ(recover(digest, cloned->sign(digest)), cloned->address()); });
   EXPECT_EQ(count(secret), 2);
   cloned.reset();
   moved.reset();
@@ -104,10 +114,13 @@ TEST_F(Wipe, AKeystoreLeavesNeitherKeyNorPassphrase) {
   std::optional<SecretKey> key = SecretKey::generate();
   const Masked secret(key->reveal());
   EXPECT_EQ(count(word), 1);
-  ASSERT_TRUE(keystore_save(path, *key, passphrase, ScryptCost{.n = 2, .r = 1, .p = 1}));
+  far_below([&] {
+    EXPECT_TRUE(keystore_save(path, *key, passphrase, ScryptCost{.n = 2, .r = 1, .p = 1}));
+  });
   key.reset();
   EXPECT_EQ(count(secret), 0);
-  auto opened = keystore_load(path, passphrase);
+  Result<SecretKey> opened = fail(ErrorCode::not_found, "");
+  far_below([&] { opened = keystore_load(path, passphrase); });
   std::filesystem::remove(path);
   ASSERT_TRUE(opened);
   EXPECT_EQ(count(secret), 1);

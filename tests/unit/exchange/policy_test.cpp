@@ -117,6 +117,21 @@ TEST_F(PolicyTest, FactsThatExpireAreForgottenThoughTheyWereJustUsed) {
   w.check_replay();
 }
 
+// The same deal, before and after a midnight at which a rule begins: 1.8e9 is 08:00 of the 15th.
+TEST(PolicyDay, AVerdictIsThatOfItsDay) {
+  std::string rule = test::one_rule("operator.tomorrow", R"({"fact":"units","above":0})");
+  rule.replace(rule.find("null"), 4, "\"2027-01-16\"");
+  PolicyWorld w(test::make_rules(rule));
+  w.join(kBuyer);
+  w.join(kProvider, {.country = "AU", .hq = "AU"});
+  w.ok(w.offer(kProvider));
+  EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
+  w.wait_ms(16ULL * 3600 * 1000);  // nobody accepted, and the offer lapsed
+  w.ok(w.offer(kProvider));
+  ASSERT_EQ(w.seen<Held>().size(), 1U) << "the bid that waited";
+  w.check_replay();
+}
+
 TEST_F(PolicyTest, MeasuredMemoryThatIsNotTheChipsIsFlagged) {
   w.ok(CancelAsk{{party(kProvider), ask}, {}});
   const auto fate = [&](uint64_t device_gb) {
