@@ -4,6 +4,7 @@
 #include "mizan/json_view.hpp"
 #include "mizan/lookup.hpp"
 #include "mizan/print.hpp"
+#include "mizan/self_meter.hpp"
 #include "mizan/watch_job.hpp"
 #include "transfer/stream.hpp"
 
@@ -78,7 +79,18 @@ Result<int> logs(const Context& context, const std::string& ref, bool follow, bo
   if (follow) {
     const DetachSignals signals;
     JobWatcher watcher(context, name);
-    MIZAN_TRY(followed, follow_lease(session, job.lease, watcher.events()));
+    FollowEvents events = watcher.events();
+    std::optional<Session> own;  // with the account's key, from which the meter's follows
+    std::optional<SelfMeter> meter;
+    if (job.order && meters_itself(session, *job.order) && !lease_is_over(job.view)) {
+      MIZAN_TRY(opened, Session::open(context, Access::orders));
+      own.emplace(std::move(opened));
+      events = meter
+                   .emplace(context, *own, *job.order,
+                            [&watcher](const std::string& text) { watcher.say(text); })
+                   .watch(std::move(events));
+    }
+    MIZAN_TRY(followed, follow_lease(session, job.lease, events));
     watcher.status().clear();
     if (followed.detached) return kExitDone;
     if (context.json) print_json(followed.lease);

@@ -6,6 +6,7 @@
 #include "mizan/outputs.hpp"
 #include "mizan/print.hpp"
 #include "mizan/request_close.hpp"
+#include "mizan/self_meter.hpp"
 #include "mizan/submit.hpp"
 #include "mizan/watch_job.hpp"
 
@@ -30,6 +31,7 @@ struct Options {
   bool detach = false;
   bool plan_only = false;
   bool hold = false;
+  std::string meter = "exchange";
   std::vector<std::string> declared;
 };
 
@@ -42,6 +44,11 @@ Result<JobRequest> read_request(const Options& options) {
   if (!request) return request;
   request->grace_seconds = options.grace;
   request->wait_for_officer = options.hold;
+  request->self_meter = options.meter == "self";
+  if (request->self_meter && options.detach)
+    return fail(ErrorCode::invalid_argument,
+                "--detach: with --meter self this client signs for the provider's time, and must "
+                "stay; leave out one of the two");
   for (const std::string& word : options.declared) {
     const size_t at = word.find('=');
     if (at == std::string::npos)
@@ -75,8 +82,14 @@ Result<std::optional<OrderState>> find_orphan(const Context& context, const std:
   return std::optional<OrderState>();
 }
 
-void say_how_to_come_back(JobWatcher& watcher, const OrderState& state, bool held = false) {
+void say_how_to_come_back(const Session& session, JobWatcher& watcher, const OrderState& state,
+                          bool held = false) {
   const std::string id = short_id(state.order);
+  if (meters_itself(session, state))
+    return watcher.say(
+        fmt::format("detached: nobody signs for the provider's time now, and it stops the job in "
+                    "about {} s. Take it up again with: mizan logs -f {}",
+                    state.bid.grace, id));
   watcher.say(fmt::format("detached: {}. Come back with: mizan logs -f {}",
                           held ? "the deal waits for an officer" : "the job runs on", id));
   watcher.say(fmt::format("outputs when it is over: mizan get {0}; end it: mizan stop {0}", id));
@@ -158,7 +171,14 @@ Result<int> attach(const Context& context, Session& session, JobWatcher& watcher
   const DetachSignals signals;
   LeaseId lease = *state.lease;
   LostProvider lost(session, watcher);
-  MIZAN_TRY(followed, follow_lease(session, lease, lost.watch(watcher.events())));
+  FollowEvents events = lost.watch(watcher.events());
+  std::optional<SelfMeter> meter;
+  if (meters_itself(session, state))
+    events = meter
+                 .emplace(context, session, state,
+                          [&watcher](const std::string& text) { watcher.say(text); })
+                 .watch(std::move(events));
+  MIZAN_TRY(followed, follow_lease(session, lease, events));
   if (lease != *state.lease) {
     state.lease = lease;
     MIZAN_CHECK(save_order(context.home, state));
@@ -173,7 +193,8 @@ Result<int> attach(const Context& context, Session& session, JobWatcher& watcher
     MIZAN_CHECK(save_order(context.home, state));
     let_go_of_order(context.home, state.order);
     if (context.json) print_json(answer);
-    say_how_to_come_back(watcher, state, member_or<std::string>(followed.lease, "state") == "held");
+    say_how_to_come_back(session, watcher, state,
+                         member_or<std::string>(followed.lease, "state") == "held");
     return kExitDetached;
   }
   // It never began, and a standing bid would be matched again later, for nobody.
@@ -261,7 +282,7 @@ Result<int> run(const Context& context, const Options& options) {
                               {"name", state.name},
                               {"detached", true}});
     else
-      say_how_to_come_back(watcher, state);
+      say_how_to_come_back(session, watcher, state);
     return kExitDone;
   }
   watcher.say(fmt::format("order {}: Ctrl-C leaves it running", short_id(state.order)));
@@ -291,6 +312,12 @@ void add_run(CLI::App& app, Context& context) {
   add_job_options(command, options);
   command.add_option("-o,--outputs", options.outputs_to, "Folder for the outputs");
   command.add_flag("-y,--yes", options.yes, "Accept the price without being asked");
+  command
+      .add_option("--meter", options.meter,
+                  "Who signs for the time used: the exchange, or this client itself, which then "
+                  "must stay")
+      ->check(CLI::IsMember({"exchange", "self"}))
+      ->capture_default_str();
   command.add_flag("--hold", options.hold, "Where policy holds the deal, wait for an officer");
   command.add_flag("-d,--detach", options.detach, "Return as soon as the order is matched");
   on_run(command, context, [&context] {

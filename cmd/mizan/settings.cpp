@@ -34,6 +34,7 @@ Result<ExchangeInfo> read_exchange_info(const boost::json::value& value) {
   info.operator_ = operator_address;
   info.fee_bps = fee_bps;
   info.voucher_interval_seconds = member_or<uint64_t>(value, "voucherIntervalSeconds");
+  info.readiness_seconds = member_or<uint64_t>(value, "readinessSeconds");
   info.settlement = member_or<std::string>(value, "settlement");
   info.rule_set = member_or<std::string>(value, "ruleSet");
   info.time_ms = member_or<uint64_t>(value, "timeMs");

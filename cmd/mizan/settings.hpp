@@ -22,6 +22,7 @@ struct ExchangeInfo {
   Address operator_;  ///< signs grants
   uint16_t fee_bps = 0;
   uint64_t voucher_interval_seconds = 0;
+  uint64_t readiness_seconds = 0;
   eip712::Domain signing;  ///< in which everything is signed
   std::string settlement;  ///< "credits" or "evm"
   std::string rule_set;    ///< in hex

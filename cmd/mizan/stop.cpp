@@ -21,6 +21,9 @@ Result<int> stop(const Context& context, const std::string& ref) {
   if (lease_is_over(job.view) && !on_chain)
     return fail(ErrorCode::conflict, fmt::format("{} is over already: {}", name,
                                                  member_or<std::string>(job.view, "reason")));
+  // A client of this home that meters the job signs for nothing after this, whatever it is told.
+  if (job.order)
+    MIZAN_CHECK(write_small_file(order_folder(context.home, job.order->order) / "stopped", "\n"));
   MIZAN_TRY(answer, request_close(session, job.lease));
   if (context.json)
     print_json(answer);

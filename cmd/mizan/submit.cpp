@@ -7,6 +7,7 @@
 #include "mizan/json_view.hpp"
 #include "mizan/outputs.hpp"
 #include "mizan/print.hpp"
+#include "mizan/self_meter.hpp"
 #include "transfer/tree.hpp"
 
 #include <fmt/format.h>
@@ -246,10 +247,12 @@ std::string request_hash(const Session& session, const JobRequest& request,
                          const std::optional<Hash32>& workdir) {
   const auto spec = canonical_json(job::spec_json(spec_of(request, workdir, Hash32{})));
   const auto money = request.file.max_total_cost;
-  const std::string text = fmt::format(
-      "{} {} {} {} {} {} {}", hex(session.info().id.view()), hex(session.account().view()),
-      spec.value_or(""), request.file.nodes, request.file.units_per_node,
-      to_string(request.file.max_rate().value_or(Rate{})), to_string(money.value_or(Money{})));
+  const std::string text =
+      fmt::format("{} {} {} {} {} {} {}", hex(session.info().id.view()),
+                  hex(session.account().view()), spec.value_or(""), request.file.nodes,
+                  request.file.units_per_node, to_string(request.file.max_rate().value_or(Rate{})),
+                  to_string(money.value_or(Money{}))) +
+      (request.self_meter ? " self" : "");
   return hex0x(keccak256(text).view());
 }
 
@@ -271,7 +274,9 @@ Result<OrderState> make_order(const Context& context, Session& session, const Jo
   const uint64_t valid = request.wait_for_officer ? kOfficerSeconds : soon;
   OrderState state;
   state.bid = {.buyer = session.account(),
-               .meter = session.info().meter,
+               .meter = request.self_meter
+                            ? meter_key_of(session.key(), session.info().id, nonce).address()
+                            : session.info().meter,
                .max_rate = plan.max_rate.nano,
                .nodes = request.file.nodes,
                .units_per_node = request.file.units_per_node,

@@ -22,6 +22,7 @@ struct JobRequest {
   job::JobFile file;
   fs::path base;
   uint64_t grace_seconds = kDefaultGraceSeconds;
+  bool self_meter = false;        ///< vouchers are signed by this client
   bool wait_for_officer = false;  ///< a deal that policy holds is kept for a day, escrow and all
 };
 

@@ -281,6 +281,8 @@ void Exchange::Core::close_by_chain(Lease& lease, const ledger::ChainLease& ther
     const bool exited = lease.phase >= kExited;
     fix_bill(lease, seconds_vouchered(lease), lease.phase != kExited,
              exited || !lease.reason.empty() ? reason_of_exit(lease) : "closed_on_chain");
+  } else if (awaits_voucher(lease)) {
+    bill_as_vouchered(lease);
   }
   take_amounts(lease, there);
   state.ledger.drop(lease.id);

@@ -14,7 +14,7 @@ bool Exchange::Core::waits_for_close(const Lease& lease) const {
 
 /// The provider's word after its bill was fixed without it.
 Result<Answer> Exchange::Core::close_late(Lease& lease, const Close& command) {
-  const Money charge{lease.over() ? lease.vouchered : lease.final_charge};
+  const Money charge{lease.over() || self_metered(lease) ? lease.vouchered : lease.final_charge};
   const Money pay = charge - part_of(charge, lease.terms.fee_bps);
   if (pay < Money{command.close.min_paid})
     return fail(ErrorCode::conflict, "close.minPaid is above the pay, which is " + to_string(pay));

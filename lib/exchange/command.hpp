@@ -115,7 +115,8 @@ struct Heartbeat {
   Signature signature;
   MIZAN_FIELDS(heartbeat, signature)
 };
-/// The meter's word on usage so far: never above what heartbeats cover, never lowered.
+/// The word of the terms' meter on usage so far: never above what heartbeats cover, never lowered.
+/// Of a buyer's own meter also while the lease closes, until the bill is signed or its grace over.
 struct PostVoucher {
   eip712::Voucher voucher;
   Signature signature;
@@ -134,8 +135,9 @@ struct RequestClose {
   Signature signature;
   MIZAN_FIELDS(request, signature)
 };
-/// Settles a lease that is closing. `voucher` is the meter's signature under the voucher over
-/// exactly LeaseClosing.cumulative; empty when that is 0 or was vouchered before.
+/// Settles a lease that is closing. `voucher` is the exchange's signature under the voucher over
+/// exactly LeaseClosing.cumulative; empty when that is 0 or was vouchered before. Not for a lease
+/// whose buyer's own meter still owes a voucher: that one settles it, or its grace does.
 struct Finalize {
   Hash32 lease;
   std::optional<Signature> voucher;

@@ -313,12 +313,13 @@ class Exchange::Core {
   Answered run(const Finalize& command);
   Result<Lease*> find_lease(const LeaseId& id);
   bool take_status(Lease& lease, const eip712::LeaseStatus& status);
-  void cover(Lease& lease) const;
   void fund(Lease& lease, UnixMs opened);
   void stop_open(Lease& lease);
   void fix_bill(Lease& lease, uint64_t seconds, bool failing, const std::string& reason);
   void start_closing(Lease& lease, uint64_t seconds, bool failing, const std::string& reason);
   /// Its money is moved: the end of a lease that was funded.
+  void settle(Lease& lease);
+  void bill_as_vouchered(Lease& lease);
   void finish(Lease& lease);
   void retire(Lease& lease, LeaseState end);
   void count_end(const Address& provider, bool well);
@@ -363,6 +364,9 @@ class Exchange::Core {
   UnixMs lapse_at(const ProviderRecord& provider) const;
   UnixMs silence_at(const Lease& lease) const;
   UnixMs abandoned_at(const Lease& lease) const;
+  UnixMs last_voucher_by(const Lease& lease) const;
+  bool self_metered(const Lease& lease) const;
+  bool awaits_voucher(const Lease& lease) const;
   void index_lease(const Lease& lease);
   void forget_lease(const LeaseId& id);
 

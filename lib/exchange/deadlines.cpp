@@ -31,6 +31,22 @@ UnixMs Exchange::Core::abandoned_at(const Lease& lease) const {
   return later(std::max(end, state.resumed_at), lease.terms.grace * 1000 + kAbandonMs);
 }
 
+/// Its bid names a key of its buyer: the exchange signs no voucher for it.
+bool Exchange::Core::self_metered(const Lease& lease) const {
+  return lease.terms.meter != state.config->meter;
+}
+
+/// Its bill is fixed, and its buyer has not signed all of it yet.
+bool Exchange::Core::awaits_voucher(const Lease& lease) const {
+  return self_metered(lease) && lease.closing && !lease.billed && !lease.over() &&
+         lease.vouchered != lease.final_charge;
+}
+
+/// Until when the buyer's last voucher is waited for, whom the exchange may have been away for.
+UnixMs Exchange::Core::last_voucher_by(const Lease& lease) const {
+  return later(std::max(lease.closing_at, state.resumed_at), lease.terms.grace * 1000);
+}
+
 /// When a held deal that nobody decides is undone; nor does it outlast its bid.
 UnixMs Exchange::Core::held_until(const Lease& lease) {
   return std::min(later(lease.held_at, kHoldMs), bid_deadline(lease.bid));
@@ -95,8 +111,19 @@ void Exchange::Core::expire_leases() {
   }
   while (const auto id = lease_ends_.take_due(state.now, &armed_for)) {
     const auto it = state.leases.find(*id);
-    if (it == state.leases.end() || it->second.closing || it->second.over()) continue;
+    if (it == state.leases.end() || it->second.over()) continue;
     Lease& lease = it->second;
+    if (awaits_voucher(lease)) {
+      const UnixMs due = last_voucher_by(lease);
+      if (due > state.now) {
+        lease_ends_.arm(due, *id);
+        continue;
+      }
+      bill_as_vouchered(lease);
+      settle(lease);
+      continue;
+    }
+    if (lease.closing) continue;
     const UnixMs due = std::min(silence_at(lease), abandoned_at(lease));
     if (due > armed_for)
       lease_ends_.arm(due, *id);
@@ -156,6 +183,7 @@ void Exchange::Core::index_lease(const Lease& lease) {
     holds_.arm(held_until(lease), lease.id);
   } else if (lease.closing) {
     if (!lease.billed) closing.insert(lease.id);
+    if (awaits_voucher(lease)) lease_ends_.arm(last_voucher_by(lease), lease.id);
   } else if (lease.funded()) {
     lease_ends_.arm(std::min(silence_at(lease), abandoned_at(lease)), lease.id);
   } else if (!lease.accepted()) {

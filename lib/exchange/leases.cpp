@@ -1,8 +1,8 @@
 #include "codec/json_fields.hpp"
 #include "exchange/core.hpp"
+#include "exchange/metering.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace mizan::exchange {
 namespace {
@@ -17,22 +17,6 @@ LeaseState state_of(uint8_t phase, LeaseState before) {
   if (phase == 2) told = LeaseState::running;
   if (phase >= 3) told = LeaseState::collecting;
   return std::max(before, told);
-}
-
-uint64_t add_to_most(uint64_t a, uint64_t b) {
-  return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max()
-                                                      : a + b;
-}
-
-/// What its provider has told so far.
-uint64_t claimed_ms(const Lease& lease, uint64_t readiness_s) {
-  return add_to_most(std::min(lease.staged_ms, readiness_s * 1000), lease.ran_ms);
-}
-
-/// Nothing after it is billed: the lease's own end, or its stop.
-UnixMs last_billed(const Lease& lease) {
-  const UnixMs end = at_seconds(lease.terms.start + lease.terms.seconds);
-  return lease.stopped_at.ms == 0 ? end : std::min(end, lease.stopped_at);
 }
 
 u128 price(const Lease& lease, uint64_t seconds) {
@@ -58,7 +42,7 @@ Result<Lease*> Exchange::Core::find_lease(const LeaseId& id) {
 }
 
 void Exchange::Core::note_unvouchered(const Lease& lease) {
-  const bool due = lease.funded() && !lease.closing && !lease.over() &&
+  const bool due = lease.funded() && !lease.closing && !lease.over() && !self_metered(lease) &&
                    price(lease, lease.seconds_billed()) > lease.vouchered;
   if (due)
     unvouchered.insert(lease.id);
@@ -168,13 +152,7 @@ Result<Answer> Exchange::Core::run(const Heartbeat& command) {
 bool Exchange::Core::take_status(Lease& lease, const eip712::LeaseStatus& status) {
   const uint64_t covered_before = lease.covered_ms;
   const uint8_t phase_before = lease.phase;
-  // Of a time without a heartbeat only the grace is ever billed, whatever is claimed for it.
-  const uint64_t last = std::min(state.now, last_billed(lease)).ms;
-  const uint64_t unheard_ms = last - std::min(last, lease.heard_at.ms);
-  lease.forfeited_ms += unheard_ms - std::min(unheard_ms, lease.terms.grace * 1000);
-  lease.heard_at = state.now;
-  lease.staged_ms = std::max(lease.staged_ms, status.staged_ms);
-  lease.ran_ms = std::max(lease.ran_ms, status.ran_ms);
+  hear(lease, status, state.now, state.config->readiness_s);
   if (status.phase > lease.phase) {
     lease.phase = status.phase;
     lease.state = state_of(status.phase, lease.state);
@@ -184,25 +162,15 @@ bool Exchange::Core::take_status(Lease& lease, const eip712::LeaseStatus& status
       if (!status.reason.empty()) lease.reason = status.reason;
     }
   }
-  cover(lease);
   note_unvouchered(lease);
   return lease.covered_ms != covered_before || lease.phase != phase_before;
-}
-
-/// coveredMs of docs/PROTOCOL.md, "Metering".
-void Exchange::Core::cover(Lease& lease) const {
-  const uint64_t last = std::min(state.now, last_billed(lease)).ms;
-  const uint64_t open_ms = last - std::min(last, lease.opened_at.ms);
-  const uint64_t heard_ms = open_ms - std::min(open_ms, lease.forfeited_ms);
-  const uint64_t covered = std::min(
-      {claimed_ms(lease, state.config->readiness_s), heard_ms, lease.terms.seconds * 1000});
-  lease.covered_ms = std::max(lease.covered_ms, covered);
 }
 
 Result<Answer> Exchange::Core::run(const PostVoucher& command) {
   const eip712::Voucher& voucher = command.voucher;
   MIZAN_TRY(lease, find_lease(voucher.lease));
-  if (!lease->funded() || lease->closing || lease->over())
+  const bool last = awaits_voucher(*lease);
+  if (!lease->funded() || (lease->closing && !last) || lease->over())
     return fail(ErrorCode::conflict, "vouchers are for a lease that is funded and not over");
   const u128 a_second = lease->terms.rate * lease->units();
   if (a_second != 0 && voucher.cumulative % a_second != 0)
@@ -210,13 +178,16 @@ Result<Answer> Exchange::Core::run(const PostVoucher& command) {
   if (voucher.cumulative > price(*lease, lease->seconds_billed()))
     return fail(ErrorCode::conflict, "voucher.cumulative is above what heartbeats cover: at most " +
                                          mizan::to_string(price(*lease, lease->seconds_billed())));
+  const Answer answer{lease->order, {lease->id}, false, voucher.cumulative == lease->vouchered};
+  if (answer.repeated) return answer;
   MIZAN_CHECK(state.ledger.voucher(lease->id, Money{voucher.cumulative}, seconds_now()));
   lease->vouchered = voucher.cumulative;
   lease->voucher_signature = command.signature;
   lease->vouchered_at = state.now;
   note_unvouchered(*lease);
   emit(Vouchered{lease->id, lease->terms.provider, Money{voucher.cumulative}, command.signature});
-  return Answer{lease->order, {lease->id}, false, false};
+  if (last && lease->vouchered == lease->final_charge) settle(*lease);
+  return answer;
 }
 
 void Exchange::Core::fix_bill(Lease& lease, uint64_t seconds, bool failing,
@@ -234,6 +205,8 @@ void Exchange::Core::start_closing(Lease& lease, uint64_t seconds, bool failing,
                                    const std::string& reason) {
   fix_bill(lease, seconds, failing, reason);
   closing.insert(lease.id);
+  lease.closing_at = state.now;
+  if (awaits_voucher(lease)) lease_ends_.arm(last_voucher_by(lease), lease.id);
   emit(LeaseClosing{lease.id, lease.terms.provider, Money{lease.final_charge},
                     Money{lease.vouchered}});
 }
@@ -254,8 +227,10 @@ Result<Answer> Exchange::Core::run(const Close& command) {
     return fail(ErrorCode::conflict,
                 "a lease is closed when its last heartbeat said phase 4 or 5 (now " +
                     std::to_string(lease->phase) + ")");
-  const ledger::Settlement split = ledger::Ledger::split(
-      *state.ledger.find(lease->id), Money{price(*lease, lease->seconds_billed())});
+  // Of a buyer's own meter no more is certain than it has signed.
+  const Money sure{self_metered(*lease) ? lease->vouchered
+                                        : price(*lease, lease->seconds_billed())};
+  const ledger::Settlement split = ledger::Ledger::split(*state.ledger.find(lease->id), sure);
   if (split.paid < Money{command.close.min_paid})
     return fail(ErrorCode::conflict,
                 "close.minPaid is above the pay, which is " + to_string(split.paid));
@@ -315,20 +290,32 @@ Result<Answer> Exchange::Core::run(const Finalize& command) {
     return fail(ErrorCode::conflict,
                 "the last voucher is missing: it is over " + mizan::to_string(lease->final_charge));
   }
-  if (state.ledger.mirror() != nullptr) {  // the contract settles
-    lease->billed = true;
-    closing.erase(lease->id);
-    note_chain(*lease);
-    return Answer{lease->order, {lease->id}, false, false};
-  }
-  MIZAN_TRY(settled, state.ledger.settle(lease->id, lease->payees));
-  lease->settlement = {settled.charged.nano, settled.fee.nano, settled.paid.nano,
-                       settled.refunded.nano};
-  for (const Money share : shares_of(settled.paid, lease->payees))
-    lease->settlement.shares.push_back(share.nano);
-  count_end(lease->terms.provider, !lease->failing);
-  finish(*lease);
+  settle(*lease);
   return Answer{lease->order, {lease->id}, false, false};
+}
+
+/// The bill is vouched for: it is paid, or on a chain brought to the contract.
+void Exchange::Core::settle(Lease& lease) {
+  if (state.ledger.mirror() != nullptr) {
+    lease.billed = true;
+    closing.erase(lease.id);
+    note_chain(lease);
+    return;
+  }
+  const auto settled = state.ledger.settle(lease.id, lease.payees);
+  ensure(settled.has_value(), "a lease is settled once");
+  lease.settlement = {settled->charged.nano, settled->fee.nano, settled->paid.nano,
+                      settled->refunded.nano};
+  for (const Money share : shares_of(settled->paid, lease.payees))
+    lease.settlement.shares.push_back(share.nano);
+  count_end(lease.terms.provider, !lease.failing);
+  finish(lease);
+}
+
+/// The buyer's meter did not sign the whole bill: what it signed is the bill.
+void Exchange::Core::bill_as_vouchered(Lease& lease) {
+  lease.final_seconds = seconds_vouchered(lease);
+  lease.final_charge = lease.vouchered;
 }
 
 void Exchange::Core::finish(Lease& lease) {

@@ -207,7 +207,10 @@ Result<void> Exchange::Core::check_least_escrow(const eip712::Bid& bid) const {
 Result<void> Exchange::Core::check_bid(const eip712::Bid& bid) const {
   const Genesis& config = *state.config;
   const uint64_t now = seconds_now();
-  if (bid.meter != config.meter) return bad_field("bid.meter", "is the exchange's meter");
+  if (bid.meter.is_zero() || bid.meter == config.clearance || bid.meter == state.clearance)
+    return bad_field("bid.meter",
+                     "is the exchange's meter or a key of the buyer's own, not zero and not the "
+                     "clearance key");
   if (bid.max_rate > market::kMostRate)
     return bad_field("bid.maxRate", "is at most 10^15 nano-USD a unit-second");
   if (bid.nodes == 0 || bid.nodes > config.limits.nodes)

@@ -112,6 +112,7 @@ struct Lease {
   UnixMs vouchered_at;
   uint64_t final_seconds = 0;  ///< fixed when `closing`, as is final_charge
   u128 final_charge = 0;
+  UnixMs closing_at;  ///< when it was fixed; 0 until then
   std::optional<eip712::Close> close;
   Signature close_signature;
   /// The buyer's, for the contract.
@@ -133,7 +134,7 @@ struct Lease {
                reason, phase, exit_code, outputs, escrow, held_at, held_as, matched_at, accepted_at,
                clearance_until, attempt, opened_at, heard_at, stopped_at, stop_reason, closed_at,
                staged_ms, ran_ms, covered_ms, forfeited_ms, vouchered, voucher_signature,
-               vouchered_at, final_seconds, final_charge, close, close_signature, request,
+               vouchered_at, final_seconds, final_charge, closing_at, close, close_signature, request,
                request_signature, billed, settlement)
 };
 

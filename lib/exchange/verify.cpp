@@ -54,7 +54,8 @@ struct Verifier {
     return signed_by(c.heartbeat, c.signature, c.heartbeat.provider);
   }
   Result<void> operator()(const PostVoucher& c) const {
-    return signed_by(c.voucher, c.signature, config.meter);
+    MIZAN_TRY(found, lease(c.voucher.lease));
+    return signed_by(c.voucher, c.signature, found->terms.meter);
   }
   Result<void> operator()(const Close& c) const {
     MIZAN_TRY(found, lease(c.close.lease));
@@ -67,7 +68,7 @@ struct Verifier {
   Result<void> operator()(const Finalize& c) const {
     if (!c.voucher) return {};
     MIZAN_TRY(found, lease(c.lease));
-    return signed_by(eip712::Voucher{c.lease, found->final_charge}, *c.voucher, config.meter);
+    return signed_by(eip712::Voucher{c.lease, found->final_charge}, *c.voucher, found->terms.meter);
   }
   Result<void> operator()(const SetPolicy& c) const {
     MIZAN_CHECK(hashes_to(c.options, c.change.options_hash, "change.optionsHash", "options"));

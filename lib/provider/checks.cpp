@@ -42,7 +42,9 @@ Result<void> check_against_bid(const Match& match, const ExchangeFacts& facts) {
     return fail(std::move(signer).error());
   if (terms.buyer != bid.buyer) return bad("terms.buyer", "is not the bid's");
   if (terms.meter != bid.meter) return bad("terms.meter", "is not the bid's");
-  if (terms.meter != facts.meter) return bad("terms.meter", "is not the exchange's meter");
+  // The exchange's, or a key of the buyer's own: then its vouchers are waited for all the same.
+  if (terms.meter.is_zero() || terms.meter == facts.clearance)
+    return bad("terms.meter", "is zero, or the clearance key");
   if (terms.rate > bid.max_rate) return bad("terms.rate", "is above the bid's highest rate");
   if (terms.units_per_node != bid.units_per_node || bid.nodes != 1)
     return bad("terms.unitsPerNode", "is not what the bid asks for");

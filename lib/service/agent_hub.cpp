@@ -148,7 +148,7 @@ class AgentHub::Session final : public net::SocketHandler,
     in.reader.required("signature", command.signature);
     MIZAN_CHECK(in.reader.finish());
     MIZAN_CHECK(own(command.heartbeat.provider, "heartbeat.provider"));
-    return submit(in.id, std::move(command));
+    return submit(in.id, command, [this, command] { hub_.keep(command); });
   }
 
   Result<void> accept(Incoming& in) {
@@ -209,20 +209,24 @@ class AgentHub::Session final : public net::SocketHandler,
     });
   }
 
-  Result<void> submit(const std::optional<uint64_t>& id, exchange::Command command) {
+  /// `taken` is called once the command has changed the exchange.
+  Result<void> submit(const std::optional<uint64_t>& id, exchange::Command command,
+                      std::function<void()> taken = nullptr) {
     MIZAN_CHECK(context_.commands.take(peer_));
     MIZAN_CHECK(context_.verify(command));
-    context_.sequencer.submit(std::move(command), std::nullopt,
-                              [self = shared_from_this(), id](const Result<Applied>& applied) {
-                                if (!applied) return self->refuse(id, applied.error());
-                                const auto& answer = applied->outcome.answer;
-                                if (!answer) return self->refuse(id, answer.error());
-                                if (!id) return;
-                                json::object out;
-                                if (!answer->order.is_zero()) out["order"] = to_json(answer->order);
-                                add_acknowledgement(out, applied->sequence, *applied->sealed);
-                                self->reply(*id, std::move(out));
-                              });
+    context_.sequencer.submit(
+        std::move(command), std::nullopt,
+        [self = shared_from_this(), id, taken = std::move(taken)](const Result<Applied>& applied) {
+          if (!applied) return self->refuse(id, applied.error());
+          const auto& answer = applied->outcome.answer;
+          if (!answer) return self->refuse(id, answer.error());
+          if (taken) taken();
+          if (!id) return;
+          json::object out;
+          if (!answer->order.is_zero()) out["order"] = to_json(answer->order);
+          add_acknowledgement(out, applied->sequence, *applied->sealed);
+          self->reply(*id, std::move(out));
+        });
     return {};
   }
 
@@ -248,6 +252,18 @@ void AgentHub::send(const Address& provider, const std::string& text) {
   const std::lock_guard lock(mutex_);
   const auto place = sockets_.find(provider);
   if (place != sockets_.end()) place->second->send(text);
+}
+
+void AgentHub::keep(exchange::Heartbeat heartbeat) {
+  const std::lock_guard lock(mutex_);
+  const Address provider = heartbeat.heartbeat.provider;
+  heartbeats_.insert_or_assign(provider, std::move(heartbeat));
+}
+
+std::optional<exchange::Heartbeat> AgentHub::last_heartbeat(const Address& provider) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = heartbeats_.find(provider);
+  return found == heartbeats_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {

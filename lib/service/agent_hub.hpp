@@ -18,15 +18,19 @@ class AgentHub {
   std::shared_ptr<net::SocketHandler> open(const Address& provider, const std::string& peer);
   /// On the sequencer's thread, with the exchange held: tells the agent concerned.
   void tell(const exchange::Event& event, const exchange::Exchange& exchange);
+  /// The last heartbeat of `provider` that was taken since the start; nothing before.
+  std::optional<exchange::Heartbeat> last_heartbeat(const Address& provider) const;
 
  private:
   class Session;
   void send(const Address& provider, const std::string& text);
+  void keep(exchange::Heartbeat heartbeat);
 
   Context& context_;
   LeaseStreams& streams_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<Address, std::shared_ptr<net::Socket>> sockets_;
+  std::map<Address, exchange::Heartbeat> heartbeats_;
 };
 
 }  // namespace mizan::service

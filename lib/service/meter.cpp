@@ -20,8 +20,12 @@ void Meter::post_due(const exchange::Exchange& exchange) {
 
 void Meter::finalize(const LeaseId& lease, Money cumulative, Money vouchered) {
   exchange::Finalize command{lease, std::nullopt};
-  if (cumulative.nano != 0 && cumulative != vouchered)
+  if (cumulative.nano != 0 && cumulative != vouchered) {
+    const exchange::Lease* found = context_.state.unlocked().find_lease(lease);
+    // Its buyer signs, or what it has signed is the bill.
+    if (found != nullptr && found->terms.meter != context_.parts.keys.meter.address()) return;
     command.voucher = sign(lease, cumulative.nano);
+  }
   context_.sequencer.submit(std::move(command), std::nullopt, nullptr);
 }
 

@@ -47,6 +47,8 @@ const std::vector<Routes::Route>& Routes::routes() {
       {"GET", "/v1/leases/{}", 0, &Routes::get_lease},
       {"GET", "/v1/leases/{}/logs", 0, &Routes::get_logs},
       {"POST", "/v1/leases/{}/request-close", kSmallBodyBytes, &Routes::post_request_close},
+      {"GET", "/v1/leases/{}/metering", 0, &Routes::get_metering},
+      {"POST", "/v1/leases/{}/voucher", kSmallBodyBytes, &Routes::post_voucher},
       {"GET", "/v1/leases/{}/receipt", 0, &Routes::get_receipt},
       {"GET", "/v1/leases/{}/verdict", 0, &Routes::get_verdict},
       {"GET", "/v1/policy", 0, &Routes::get_policy},

@@ -56,6 +56,7 @@ class Routes {
   void get_lease(Call call);
   void get_logs(Call call);
   void get_receipt(Call call);
+  void get_metering(Call call);
   void post_plan(Call call);
   void post_grant(Call call);
   void post_ask(Call call);
@@ -63,6 +64,7 @@ class Routes {
   void post_bid(Call call);
   void post_bid_cancel(Call call);
   void post_request_close(Call call);
+  void post_voucher(Call call);
   void get_policy(Call call);
   void get_rule_set(Call call);
   void put_rule_set(Call call);

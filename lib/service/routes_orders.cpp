@@ -182,4 +182,26 @@ void Routes::post_request_close(Call call) {
          });
 }
 
+void Routes::post_voucher(Call call) {
+  auto body = read_signed<eip712::Voucher>(call.request.body, "voucher");
+  if (!body) return call.refuse(body.error());
+  const LeaseId id = body->first.lease;
+  if (parse_fixed<LeaseId>(call.path[0]) != id)
+    return call.refuse(
+        Error{ErrorCode::invalid_argument, "voucher.lease: another lease than the path's", {}}.with(
+            "field", "voucher.lease"));
+  // Whoever has seen a voucher could send it again for ever: that takes no place in the journal.
+  const auto buyer = context_.state.read([&](const Exchange& core) -> Result<Address> {
+    const exchange::Lease* lease = core.find_lease(id);
+    if (lease == nullptr) return fail(ErrorCode::not_found, "there is no such lease");
+    if (lease->over()) return fail(ErrorCode::conflict, "the lease is over: " + lease->reason);
+    if (body->first.cumulative <= lease->vouchered)
+      return fail(ErrorCode::conflict, "voucher.cumulative is not above the last voucher, " +
+                                           to_string(lease->vouchered));
+    return lease->terms.buyer;
+  });
+  if (!buyer) return call.refuse(buyer.error());
+  submit(std::move(call), exchange::PostVoucher{body->first, body->second}, *buyer, nothing_more);
+}
+
 }  // namespace mizan::service

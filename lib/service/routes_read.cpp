@@ -211,6 +211,12 @@ void Routes::get_lease(Call call) {
          }));
 }
 
+void Routes::get_metering(Call call) {
+  answer(call, with_lease(call, [&](const Lease& lease) -> Result<json::value> {
+           return metering_json(lease, agents_.last_heartbeat(lease.terms.provider));
+         }));
+}
+
 void Routes::get_receipt(Call call) {
   std::optional<Lease> copy;  // signed outside the lock
   const auto found = with_lease(call, [&](const Lease& lease) -> Result<json::value> {

@@ -2,6 +2,7 @@
 
 #include "codec/domain_json.hpp"
 #include "codec/json_fields.hpp"
+#include "exchange/metering.hpp"
 #include "exchange/receipt.hpp"
 
 namespace mizan::service {
@@ -66,6 +67,28 @@ json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes) {
   const bool held = lease.state == exchange::LeaseState::held;
   out["heldUntilMs"] = held ? exchange::Exchange::held_until(lease).ms : 0;
   out["logBytes"] = log_bytes;
+  return out;
+}
+
+json::object metering_json(const exchange::Lease& lease,
+                           const std::optional<exchange::Heartbeat>& heartbeat) {
+  json::object out{{"lease", id_json(lease.id)},
+                   {"openedAtMs", lease.opened_at.ms},
+                   {"closing", lease.closing || lease.over()},
+                   {"secondsBilled", lease.seconds_billed()},
+                   {"vouchered", to_string(lease.vouchered)},
+                   {"voucherSignature", nullptr},
+                   {"heartbeat", nullptr},
+                   {"status", nullptr},
+                   {"signature", nullptr}};
+  if (lease.vouchered != 0) out["voucherSignature"] = to_json(lease.voucher_signature);
+  if (!heartbeat) return out;
+  for (const eip712::LeaseStatus& status : heartbeat->heartbeat.leases) {
+    if (status.lease != lease.id) continue;
+    out["heartbeat"] = to_json(exchange::seal(heartbeat->heartbeat));
+    out["status"] = to_json(status);
+    out["signature"] = to_json(heartbeat->signature);
+  }
   return out;
 }
 

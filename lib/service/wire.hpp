@@ -15,6 +15,10 @@ namespace mizan::service {
 
 json::string text_json(std::string_view text);
 json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes);
+/// What a buyer's own meter rests on: the provider's last heartbeat, of which the buyer sees its
+/// own lease's part, and the last voucher.
+json::object metering_json(const exchange::Lease& lease,
+                           const std::optional<exchange::Heartbeat>& heartbeat);
 json::object offer_json(const exchange::Offer& offer);
 json::array offers_json(const std::vector<exchange::Offer>& offers);
 json::array plan_json(const std::vector<exchange::PlanLine>& lines);

@@ -14,6 +14,7 @@ using namespace exchange;
 namespace {
 
 constexpr size_t kParties = 8;
+constexpr uint64_t kOwnMeter = 1006;  // of buyers that meter themselves
 constexpr size_t kRemembered = 40;
 
 Address address(uint64_t n);
@@ -148,7 +149,7 @@ Command CoreDriver::place_bid() {
   if (!bids_.empty() && chance(5)) return bids_[pick(bids_.size())];
   PlaceBid out;
   out.bid.buyer = somebody();
-  out.bid.meter = address(1002);
+  out.bid.meter = address(bid_nonce_ % 8 == 0 ? kOwnMeter : 1002);
   out.bid.max_rate = pick(70);
   out.bid.nodes = static_cast<uint32_t>(chance(80) ? 1 : pick(3) + 1);
   out.bid.units_per_node = static_cast<uint32_t>(chance(70) ? 1 : pick(8) + 1);
@@ -306,8 +307,13 @@ const Lease* CoreDriver::some_lease(const Exchange& core, const std::vector<Leas
   return live.empty() ? nullptr : core.find_lease(live[pick(live.size())]);
 }
 
-Command CoreDriver::voucher(const Exchange& core) {
-  const auto due = core.due_vouchers();
+Command CoreDriver::voucher(const Exchange& core, const std::vector<LeaseId>& live) {
+  auto due = core.due_vouchers();
+  for (const LeaseId& id : live) {
+    const Lease* lease = core.find_lease(id);
+    if (lease->terms.meter == address(kOwnMeter) && lease->seconds_billed() != 0)
+      due.push_back(lease);
+  }
   if (due.empty()) return Tick{};
   const Lease* lease = due[pick(due.size())];
   const u128 a_second = lease->terms.rate * lease->units();
@@ -346,7 +352,7 @@ Command CoreDriver::valid(const Exchange& core, const std::vector<LeaseId>& live
   }
   if (what < 500 && lease != nullptr) return Reject{id, lease->terms.provider, "no_disk", ""};
   if (what < 740) return heartbeat(core);
-  if (what < 820) return voucher(core);
+  if (what < 820) return voucher(core, live);
   if (what < 890 && lease != nullptr) {
     for (int i = 0; i < 4 && lease->phase < 4; ++i) lease = some_lease(core, live);
     return Close{{lease->id, chance(90) ? 0 : pick(100'000)}, {}};

@@ -40,7 +40,7 @@ class CoreDriver {
   exchange::Command file_licence();
   exchange::Command policy(const exchange::Exchange& core);
   exchange::Command heartbeat(const exchange::Exchange& core);
-  exchange::Command voucher(const exchange::Exchange& core);
+  exchange::Command voucher(const exchange::Exchange& core, const std::vector<LeaseId>& live);
   exchange::Command finalize(const exchange::Exchange& core);
   const exchange::Lease* some_lease(const exchange::Exchange& core,
                                     const std::vector<LeaseId>& live);

@@ -87,6 +87,7 @@ class Walk:
         self.domain = Domain(info["domain"]["salt"])
         self.client = Client(port, self.domain, self.document.observe)
         self.provider, self.buyer, self.stranger = Key(), Key(), Key()
+        self.meter = Key()  # the buyer's own
 
     def signed(self, key, kind, field, message, **more):
         return {field: message, "signature": self.domain.sign(key, kind, message), **more}
@@ -243,7 +244,8 @@ class Walk:
         self.expect(402, c.call("PUT", artifact, tree, self.stranger))
         self.expect(413, c.call("PUT", artifact, b"", buyer, more={"Content-Length": str(2**40)}))
 
-        placed = self.expect(200, c.post("/v1/bids", self.bid(10, workdir="0x" + name),
+        placed = self.expect(200, c.post("/v1/bids", self.bid(10, workdir="0x" + name,
+                                                              meter=self.meter.address),
                                          idempotency="bid-10"))
         self.check_acknowledgement(placed)
         lease = placed.json["leases"][0]["lease"]
@@ -276,6 +278,8 @@ class Walk:
         self.expect(200, c.get(path, buyer))
         assert self.expect(200, c.get(path + "/logs?offset=1", provider)).body == b"ello\n"
 
+        self.vouchers(path, lease, terms)
+
         request = {"lease": lease, "nonce": 1, "deadline": int(time.time()) + 60, "maxRelayFee": "0"}
         body = self.signed(buyer, "RequestClose", "request", request)
         self.expect(401, c.post(path + "/request-close",
@@ -290,7 +294,12 @@ class Walk:
         self.beat([self.status(lease, 4, ran, 7, "completed", "0x" + name)])
         close = {"lease": lease, "minPaid": "0"}
         self.agent.send(self.signed(provider, "Close", "close", close, type="close", id=2000))
+        while not (metering := self.expect(200, c.get(path + "/metering", buyer)).json)["closing"]:
+            time.sleep(0.05)
+        rest = metering["secondsBilled"] * int(terms["rate"]) * terms["unitsPerNode"]
+        self.expect(200, c.post(path + "/voucher", self.voucher(self.meter, lease, rest)))
         closed = self.agent.wait_for("closed")
+        assert closed["receipt"]["charged"] == str(rest)
         assert self.domain.signer("Receipt", closed["receipt"],
                                   closed["signature"]) == self.info["identity"]
         self.expect(409, c.post(path + "/request-close", body))
@@ -306,8 +315,31 @@ class Walk:
                                   bundle["termsSignature"]) == provider.address
         if bundle["voucher"]:
             assert self.domain.signer("Voucher", bundle["voucher"],
-                                      bundle["voucherSignature"]) == self.info["meter"]
+                                      bundle["voucherSignature"]) == self.meter.address
         return path
+
+    def voucher(self, key, lease, cumulative):
+        return self.signed(key, "Voucher", "voucher",
+                           {"lease": lease, "cumulative": str(cumulative)})
+
+    def vouchers(self, path, lease, terms):
+        """The buyer's own meter: what it rests on, and its word."""
+        c = self.client
+        metering = self.expect(200, c.get(path + "/metering", self.buyer)).json
+        assert metering["status"]["lease"] == lease and len(metering["heartbeat"]["leases"]) == 1
+        second = int(terms["rate"]) * terms["unitsPerNode"]
+        good = self.voucher(self.meter, lease, second)
+        self.expect(401, c.post(path + "/voucher", self.voucher(self.buyer, lease, second)))
+        self.expect(400, c.post(path + "/voucher", {}))
+        self.expect(413, c.post(path + "/voucher", b"x" * 70_000))
+        nowhere = "0x" + "77" * 32
+        self.expect(400, c.post(f"/v1/leases/{nowhere}/voucher", good))
+        self.expect(404, c.post(f"/v1/leases/{nowhere}/voucher",
+                                self.voucher(self.meter, nowhere, second)))
+        self.expect(409, c.post(path + "/voucher", self.voucher(self.meter, lease, 600 * second)))
+        self.check_acknowledgement(self.expect(200, c.post(path + "/voucher", good)))
+        assert self.agent.wait_for("voucher")["voucher"]["cumulative"] == str(second)
+        self.expect(409, c.post(path + "/voucher", good))
 
     @staticmethod
     def status(lease, phase, ran, exit_code=0, reason="", outputs=ZERO):
@@ -322,7 +354,7 @@ class Walk:
         self.expect(400, c.get("/v1/leases?state=settled&limit=x", self.buyer))
         self.expect(401, c.get("/v1/leases"))
         self.expect(403, c.get("/v1/leases?account=" + self.provider.address, self.buyer))
-        for part in ("", "/logs", "/receipt"):
+        for part in ("", "/logs", "/metering", "/receipt"):
             self.expect(401, c.get(path + part))
             self.expect(403, c.get(path + part, self.stranger))
             self.expect(404, c.get("/v1/leases/0x" + "11" * 32 + part, self.buyer))

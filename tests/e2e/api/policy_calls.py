@@ -74,6 +74,7 @@ class PolicyCalls:
 
     def prove(self, holder, given):
         c = self.walk.client
+        self.walk.beat([])  # so that the agent's pings are answered on a slow machine too
         challenge = self.walk.expect(200, c.post("/v1/credentials/challenge", {})).json
         body = {"presentation": present(self.issuer.issue(holder, given), holder, challenge)}
         return body, c.post("/v1/credentials", body, key=holder)

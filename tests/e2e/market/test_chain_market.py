@@ -71,8 +71,8 @@ class Evm(unittest.TestCase):
             self.assertTrue(market.json("buyer", "receipt", "verify",
                                         market.folder / "receipt.json")["valid"])
 
-            # The node goes away under a running lease, and comes back as it was.
-            client = market.start_run(counting_job(market, "away", lines=10))
+            # The node goes away under a running lease that its buyer meters, and comes back as it was.
+            client = market.start_run(counting_job(market, "away", lines=10), "--meter", "self")
             wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
             market.node.terminate()
             wait_until(lambda: market.get("/v1/health")[1]["chain"]["trouble"], "the trouble is told")

@@ -256,7 +256,7 @@ TEST_F(OrdersTest, BadFieldsAreNamed) {
   bid.bid.grace = 5;
   EXPECT_EQ(field(bid), "bid.grace");
   bid = w.bid(kBuyer, 20);
-  bid.bid.meter = party(9);
+  bid.bid.meter = {};
   EXPECT_EQ(field(bid), "bid.meter");
   bid = w.bid(kBuyer, 20);
   bid.bid.max_fee_bps = 99;

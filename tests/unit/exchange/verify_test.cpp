@@ -54,20 +54,15 @@ TEST_F(VerifyTest, OrdersAreTheirOwnersAndHoldWhatTheySign) {
   EXPECT_EQ(fault(ask), ErrorCode::invalid_argument);
 }
 
-TEST_F(VerifyTest, GrantsAreTheOperatorsAndVouchersTheMeters) {
+TEST_F(VerifyTest, GrantsAreTheOperators) {
   Grant grant{{buyer.address(), 1'000'000, 1, w.seconds() + 10}, {}};
   grant.signature = eip712::sign(w.domain, grant.grant, buyer);
   EXPECT_EQ(fault(grant), ErrorCode::unauthenticated);
   grant.signature = eip712::sign(w.domain, grant.grant, operator_key);
   EXPECT_TRUE(verify(grant, core));
-  PostVoucher voucher{{keccak256("lease"), 7}, {}};
-  voucher.signature = eip712::sign(w.domain, voucher.voucher, meter);
-  EXPECT_TRUE(verify(voucher, core));
-  voucher.voucher.cumulative = 8;
-  EXPECT_EQ(fault(voucher), ErrorCode::unauthenticated);
 }
 
-TEST_F(VerifyTest, ClosesAreTheLeasesParties) {
+TEST_F(VerifyTest, ClosesAreTheLeasesPartiesAndVouchersItsMeters) {
   uint64_t sequence = core.last_sequence();
   const auto apply = [&](const Command& command) {
     const Outcome outcome = core.apply({++sequence, w.now, {}, command});
@@ -87,6 +82,13 @@ TEST_F(VerifyTest, ClosesAreTheLeasesParties) {
   EXPECT_EQ(fault(close), ErrorCode::unauthenticated);
   close.signature = eip712::sign(w.domain, close.close, provider);
   EXPECT_TRUE(verify(close, core));
+  PostVoucher voucher{{id, 7}, {}};
+  voucher.signature = eip712::sign(w.domain, voucher.voucher, meter);
+  EXPECT_TRUE(verify(voucher, core));
+  voucher.voucher.cumulative = 8;
+  EXPECT_EQ(fault(voucher), ErrorCode::unauthenticated);
+  voucher.voucher.lease = keccak256("unknown");
+  EXPECT_EQ(fault(voucher), ErrorCode::not_found);
   RequestClose stop{{id, 1, w.seconds(), 0}, {}};
   stop.signature = eip712::sign(w.domain, stop.request, buyer);
   EXPECT_TRUE(verify(stop, core));
