@@ -1,8 +1,10 @@
 // The same random operations at the same times on the ledger (credits) and on the contract: equal
-// balances to the unit after every block, and conservation.
+// balances to the unit after every block, and conservation after every operation: what its events
+// moved, in the books that know nothing else, against what it moved on the ledger.
 #include "chain.hpp"
 #include "crypto/payees_hash.hpp"
 #include "ledger/ledger.hpp"
+#include "settlement/escrow_book.hpp"
 #include "support/seed.hpp"
 
 namespace mizan::test {
@@ -38,6 +40,11 @@ class BothSides {
     now_ = chain_.anvil.time();
     nonce_ = must(chain_.node.latest_nonce(relayer_.address()));
     chain_.anvil.rpc("evm_setAutomine", {false});
+    const Block head = must(chain_.node.head());
+    for (const Log& log : must(chain_.node.logs(chain_.escrow, 0, head.number)))
+      must(book_.add(must(read_event(log))));
+    held_ = chain_.tokens_of(chain_.escrow);
+    EXPECT_EQ(book_.owed(), held_);
   }
 
   /// One block of up to `most` operations. The number of them.
@@ -45,22 +52,24 @@ class BothSides {
     now_ += pick(10) == 0 ? pick(2000) + 1 : pick(30) + 1;
     if (pick(40) == 0) now_ += kDelay;
     const size_t count = 1 + pick(most);
-    std::vector<std::pair<Hash32, bool>> sent;
+    std::vector<Sent> sent;
     for (size_t i = 0; i < count; ++i) {
       const auto [data, good] = operation();
+      ledger_.check();
       const auto made =
           sign({kChainId, nonce_++, {1'000'000'000'000, 1}, 900'000, {chain_.escrow, 0, data}},
                relayer_);
       must(chain_.node.send(made));
-      sent.emplace_back(made.hash, good);
+      sent.push_back({made.hash, good, locked(), fees_expected()});
       good_ += good ? 1 : 0;
     }
     chain_.anvil.rpc("evm_setNextBlockTimestamp", {now_});
     chain_.anvil.rpc("evm_mine");
     for (size_t i = 0; i < sent.size(); ++i) {
-      const auto receipt = must(chain_.wait_for(sent[i].first));
-      EXPECT_EQ(receipt.success, sent[i].second) << "operation " << i << " of " << kinds_;
+      const auto receipt = must(chain_.wait_for(sent[i].hash));
+      EXPECT_EQ(receipt.success, sent[i].good) << "operation " << i << " of " << kinds_;
     }
+    check_each(sent);
     kinds_.clear();
     return count;
   }
@@ -80,8 +89,7 @@ class BothSides {
     const u128 fees = chain_.units_of(chain_.fee_to);
     EXPECT_EQ(mizan::to_string(fees), mizan::to_string(fees_expected()));
     sum += fees;
-    for (const Deal& deal : deals_)
-      if (!deal.over) sum += locked(deal);
+    sum += locked();
     EXPECT_EQ(mizan::to_string(chain_.tokens_of(chain_.escrow)), mizan::to_string(sum))
         << "token balance = balances + escrow + fees";
     ledger_.check();
@@ -117,6 +125,28 @@ class BothSides {
   }
 
  private:
+  struct Sent {
+    Hash32 hash;
+    bool good;
+    u128 locked;  ///< on the ledger, after it
+    u128 fees;
+  };
+  /// The operations of the newest block one after the other: nothing comes in or goes out, so that
+  /// balances, escrow and fees are all of the tokens after each.
+  void check_each(const std::vector<Sent>& sent) {
+    const Block head = must(chain_.node.head());
+    const std::vector<Log> logs = must(chain_.node.logs_in(chain_.escrow, head));
+    auto log = logs.begin();
+    for (size_t i = 0; i < sent.size(); ++i) {
+      for (; log != logs.end() && log->transaction == sent[i].hash; ++log)
+        must(book_.add(must(read_event(*log))));
+      EXPECT_EQ(book_.owed(), held_) << "operation " << i << " of " << kinds_;
+      EXPECT_EQ(book_.escrow(), sent[i].locked) << "operation " << i << " of " << kinds_;
+      EXPECT_EQ(book_.fees(), sent[i].fees) << "operation " << i << " of " << kinds_;
+    }
+    EXPECT_EQ(log, logs.end()) << "events of nobody's";
+  }
+
   struct Operation {
     Bytes data;
     bool good;  ///< on the ledger: the contract must say the same
@@ -289,6 +319,12 @@ class BothSides {
     const u128 whole = escrow.stopped == 0 ? escrow.amount.nano : could_earn(deal);
     return whole - escrow.vouchered.nano;
   }
+  u128 locked() {
+    u128 sum = 0;
+    for (const Deal& deal : deals_)
+      if (!deal.over) sum += locked(deal);
+    return sum;
+  }
   u128 could_earn(const Deal& deal) {
     const ledger::Escrow& escrow = *ledger_.find(deal.id);
     return std::max(must(ledger_.bound(deal.id, escrow.stopped)).nano, escrow.vouchered.nano);
@@ -321,6 +357,8 @@ class BothSides {
   std::mt19937_64 random_;
   Chain chain_{9};
   ledger::Ledger ledger_;
+  EscrowBook book_;
+  u128 held_ = 0;  ///< tokens that the contract has
   std::vector<SecretKey> buyers_;
   std::vector<SecretKey> providers_;
   std::vector<SecretKey> investors_;
