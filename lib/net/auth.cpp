@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include <charconv>
+#include <iterator>
 
 namespace mizan::net {
 namespace {
@@ -183,10 +184,23 @@ Result<void> Authenticator::spend(const Address& account, uint64_t nonce, UnixMs
   };
   // Kept one window longer than the request is good for, against a clock that steps back a little.
   while (!by_time_.empty() && by_time_.begin()->first + 2 * kWindowMs < now.ms) forget_first();
+  if (now.ms > latest_ms_) {
+    ahead_ -= static_cast<size_t>(
+        std::distance(by_time_.upper_bound(latest_ms_), by_time_.upper_bound(now.ms)));
+    latest_ms_ = now.ms;
+  }
   if (issued.ms < known_from_ms_)
     return fail(Error{ErrorCode::expired,
                       "the exchange has started, or had too many requests, since this one was "
                       "signed, and cannot tell whether it is new; sign it again",
+                      {}}
+                    .with("field", "Mizan-Issued-At-Ms")
+                    .with("timeMs", std::to_string(now.ms)));
+  const bool ahead = issued.ms > latest_ms_;
+  if (ahead && ahead_ >= max_nonces_ / 2)
+    return fail(Error{ErrorCode::expired,
+                      "the request was signed ahead of the exchange's clock, as too many are now; "
+                      "set the clock or sign it again",
                       {}}
                     .with("field", "Mizan-Issued-At-Ms")
                     .with("timeMs", std::to_string(now.ms)));
@@ -195,6 +209,7 @@ Result<void> Authenticator::spend(const Address& account, uint64_t nonce, UnixMs
         Error{ErrorCode::replayed, "this signed request was used before; sign a new one", {}}.with(
             "field", "Mizan-Nonce"));
   by_time_.emplace(issued.ms, std::pair(account, nonce));
+  if (ahead) ++ahead_;
   if (spent_.size() > max_nonces_) {
     known_from_ms_ = by_time_.begin()->first + 1;
     forget_first();

@@ -56,7 +56,8 @@ class Authenticator {
 
   /// The account that asks, or unauthenticated, expired or replayed. `body` as for Signer::sign.
   /// Past `max_nonces` the oldest is forgotten, and what was signed no later than it is expired: a
-  /// flood takes from others nothing but the time to be slow in.
+  /// flood takes from others nothing but the time to be slow in. Half of them at most are of the
+  /// future; past that those alone are refused, so that no flood of them drives out the present.
   Result<Address> check(const Request& request, std::string_view body, UnixMs now);
 
  private:
@@ -68,6 +69,8 @@ class Authenticator {
   std::set<std::pair<Address, uint64_t>> spent_;
   std::multimap<uint64_t, std::pair<Address, uint64_t>> by_time_;  ///< when each was issued, in ms
   uint64_t known_from_ms_;  ///< of what was issued before nothing is known
+  uint64_t latest_ms_ = 0;     ///< the latest time of a check
+  size_t ahead_ = 0;           ///< of by_time_, those past latest_ms_
 };
 
 }  // namespace mizan::net

@@ -122,16 +122,17 @@ TEST_F(Auth, RefusesForgedLogins) {
 
 TEST_F(Auth, RemembersSoMuchAndTakesNothingTwice) {
   Authenticator small(domain_, {}, 2);
+  const UnixMs now{kNow.ms + 2};
   const auto at = [this](uint64_t ms) {
     return request(signer_, "GET", "/", "", "", UnixMs{kNow.ms + ms});
   };
   const Request first = at(0), second = at(1), third = at(2);
   for (const Request* made : {&first, &second, &third})
-    EXPECT_TRUE(small.check(*made, "", kNow)) << "a flood keeps nobody out";
-  EXPECT_EQ(small.check(first, "", kNow).error().code, ErrorCode::expired) << "it is forgotten";
-  EXPECT_EQ(small.check(at(0), "", kNow).error().code, ErrorCode::expired);
-  EXPECT_EQ(small.check(second, "", kNow).error().code, ErrorCode::replayed);
-  EXPECT_EQ(small.check(third, "", kNow).error().code, ErrorCode::replayed);
+    EXPECT_TRUE(small.check(*made, "", now)) << "a flood keeps nobody out";
+  EXPECT_EQ(small.check(first, "", now).error().code, ErrorCode::expired) << "it is forgotten";
+  EXPECT_EQ(small.check(at(0), "", now).error().code, ErrorCode::expired);
+  EXPECT_EQ(small.check(second, "", now).error().code, ErrorCode::replayed);
+  EXPECT_EQ(small.check(third, "", now).error().code, ErrorCode::replayed);
   const UnixMs later{kNow.ms + 200'000};
   EXPECT_TRUE(small.check(request(signer_, "GET", "/", "", "", later), "", later));
 }
@@ -146,6 +147,23 @@ TEST_F(Auth, WhatWasSignedBeforeTheStartIsRefused) {
   EXPECT_EQ(again.error().code, ErrorCode::expired);
   EXPECT_EQ(again.error().details.at("timeMs"), std::to_string(kNow.ms));
   EXPECT_TRUE(restarted.check(late, "", kNow));
+}
+
+TEST_F(Auth, AFloodFromTheFutureKeepsOutNobodyOfThePresent) {
+  Authenticator small(domain_, {}, 10);
+  const Signer stranger(domain_, SecretKey::generate());
+  const auto ask = [&](const Signer& who, uint64_t issued_ms, uint64_t now_ms) {
+    return small.check(request(who, "GET", "/", "", "", UnixMs{issued_ms}), "", UnixMs{now_ms});
+  };
+  const uint64_t flood = kNow.ms + 59'000;
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(ask(stranger, flood, kNow.ms));
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(ask(stranger, flood, kNow.ms).error().code, ErrorCode::expired);
+  for (uint64_t now = kNow.ms; now < flood; now += 1'000) {
+    EXPECT_TRUE(ask(signer_, now, now)) << now - kNow.ms;
+    EXPECT_FALSE(ask(stranger, flood, now));
+  }
+  EXPECT_TRUE(ask(signer_, flood + 1'000, flood)) << "there is room for the future again";
 }
 
 }  // namespace
