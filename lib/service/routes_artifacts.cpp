@@ -118,8 +118,14 @@ Result<void> Routes::relays_for(const Address& who, bool sends) const {
 bool Routes::may_read_artifact(const Hash32& name, const Address& who) const {
   if (context_.artifacts->uploaded_by(name, who)) return true;
   return context_.state.read([&](const Exchange& core) {
+    // A party names what it likes: to name another's artifact must not be to read it.
+    const auto uploaded = [&](const Address& by) {
+      return context_.artifacts->uploaded_by(name, by);
+    };
     for (const Lease* lease : core.leases_of(who))
-      if (lease->outputs == name || names_workdir(lease->spec, name)) return true;
+      if ((lease->outputs == name && uploaded(lease->terms.provider)) ||
+          (names_workdir(lease->spec, name) && uploaded(lease->terms.buyer)))
+        return true;
     return false;
   });
 }

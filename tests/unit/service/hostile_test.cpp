@@ -376,6 +376,25 @@ TEST(Hostile, ArtifactsAreWhatTheirNameSays) {
   EXPECT_TRUE(std::filesystem::is_empty(world.folder.path / "artifacts"));
 }
 
+TEST(Hostile, ToNameAnArtifactIsNotToReadIt) {
+  World world;
+  auto agent = world.open_market();
+  const SecretKey other = SecretKey::generate();
+  EXPECT_EQ(world.post("/v1/grants", world.grant(other.address(), 1'000'000, 77)).status, 200U);
+  const std::string bytes = "the private model";
+  const std::string name = hex0x(sha256(bytes).view());
+  const std::string target = "/v1/artifacts/" + name;
+  EXPECT_EQ(world.put(target, bytes, other).status, 201U);
+  json::object spec = World::spec();
+  spec["job"].as_object()["workdir"] = name;
+  EXPECT_EQ(world.post("/v1/bids", world.bid_body(world.bid(3, spec), spec)).status, 200U);
+  EXPECT_EQ(world.get(target, &world.buyer).status, 404U);
+  EXPECT_EQ(world.get(target, &world.provider).status, 404U);
+  // Who has the bytes may as well store them, and then its provider gets them.
+  EXPECT_EQ(world.put(target, bytes, world.buyer).status, 200U);
+  EXPECT_EQ(world.get(target, &world.provider).raw, bytes);
+}
+
 TEST(Hostile, RandomBytesNeverBreakTheChannel) {
   World world;
   auto agent = world.open_market();
