@@ -124,6 +124,7 @@ class Agent {
   void handle(const PolicySpoke& message);
   void handle(const Reply& message);
   void refused(const Pending& pending, const Error& error);
+  void log_refused(LeaseRun& run, const Error& error);
   void report_lost(const LeaseId& lease);
   void end_late(LeaseRun& run);
 

@@ -8,6 +8,7 @@ namespace mizan::provider {
 namespace {
 
 constexpr uint64_t kTryAgainMs = 5'000;
+constexpr uint64_t kLogPatienceMs = 300'000;  ///< the exchange waits 15 minutes for the close
 constexpr uint64_t kSequenceJump = 1'000'000;
 constexpr size_t kLostMax = 10'000;
 
@@ -130,6 +131,7 @@ void Agent::handle(const LogOk& message) {
   if (run == nullptr) return;
   run->log_acked = message.size;
   run->log_again_at_ms = 0;
+  run->log_give_up_at_ms = 0;
 }
 
 void Agent::handle(const VoucherMessage& message) {
@@ -232,6 +234,23 @@ void Agent::handle(const Reply& message) {
   }
 }
 
+/// Too much of it, or the lease is over: what is stored is what there will be. All else, a full
+/// disk above all, may pass; but a job that is over doesn't wait for that for ever to be paid.
+void Agent::log_refused(LeaseRun& run, const Error& error) {
+  const uint64_t now = now_ms();
+  const bool for_good = error.code == ErrorCode::too_large || error.code == ErrorCode::not_found;
+  if (run.body == Body::exited && run.log_give_up_at_ms == 0)
+    run.log_give_up_at_ms = now + kLogPatienceMs;
+  if (for_good || (run.log_give_up_at_ms != 0 && now >= run.log_give_up_at_ms)) {
+    notify(run.record.lease, "no more of the log is taken: " + error.message, true);
+    run.log_delivered = true;
+    return;
+  }
+  run.log_again_at_ms = now + kTryAgainMs / 5;
+  if (error.details.contains("size"))
+    run.log_acked = std::strtoull(error.details.at("size").c_str(), nullptr, 10);
+}
+
 void Agent::refused(const Pending& pending, const Error& error) {
   LeaseRun* run = find(pending.lease);
   const bool again =
@@ -260,18 +279,16 @@ void Agent::refused(const Pending& pending, const Error& error) {
         set_stage(*run, Stage::over);
       break;
     case Pending::Kind::log:
-      if (run == nullptr || again || error.code == ErrorCode::conflict) {
-        if (run != nullptr) run->log_again_at_ms = now_ms() + kTryAgainMs / 5;
-        if (run != nullptr && error.details.contains("size"))
-          run->log_acked = std::strtoull(error.details.at("size").c_str(), nullptr, 10);
-        break;
-      }
-      // Too much of it, or the lease is over: what is stored is what there will be.
-      notify(pending.lease, "no more of the log is taken: " + error.message, true);
-      run->log_delivered = true;
+      if (run != nullptr) log_refused(*run, error);
       break;
     case Pending::Kind::close:
       if (run == nullptr || again) break;
+      if (error.code == ErrorCode::io_error && error.details.contains("size")) {
+        // Its disk has lost some of the log: the close comes again behind it.
+        run->log_delivered = false;
+        log_refused(*run, error);
+        break;
+      }
       notify(pending.lease, "the close is refused: " + error.message, true);
       run->close_answered = true;
       // One of which nothing is here has no voucher that could still be claimed.

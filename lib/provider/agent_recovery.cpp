@@ -7,7 +7,11 @@ namespace mizan::provider {
 Result<void> Agent::load_leases() {
   MIZAN_TRY(boot, parts_.store.get("boot"));
   const bool same_boot = boot && *boot == config_.boot_id;
-  MIZAN_CHECK(parts_.store.put("boot", config_.boot_id, Durability::process));
+  // On a disk that is full the jobs are looked after all the same: with an older boot's name there,
+  // the next start takes their times for unknown, no more.
+  if (!same_boot)
+    if (const auto put = parts_.store.put("boot", config_.boot_id, Durability::process); !put)
+      notify({}, "this start cannot be written down: " + put.error().message, true);
   MIZAN_CHECK(load_contact());
   MIZAN_TRY(jobs, parts_.backend.recover());
   std::map<LeaseId, const FoundJob*> found;

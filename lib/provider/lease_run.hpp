@@ -34,9 +34,10 @@ struct LeaseRun {
   uint64_t told_by = 0;  ///< id of the first heartbeat that carried its end; 0: none yet
   bool told = false;     ///< and it was taken
   uint64_t close_again_at_ms = 0;
-  bool close_answered = false;  ///< its close was taken, or refused for good
-  uint64_t give_up_at_ms = 0;   ///< of a lease that is over
-  bool behind_told = false;     ///< that vouchers lag was said already
+  bool close_answered = false;     ///< its close was taken, or refused for good
+  uint64_t give_up_at_ms = 0;      ///< of a lease that is over
+  uint64_t log_give_up_at_ms = 0;  ///< of a job that is over, whose log is refused
+  bool behind_told = false;        ///< that vouchers lag was said already
 
   bool terminal() const { return record.stage == Stage::done || record.stage == Stage::failed; }
   bool alive() const {

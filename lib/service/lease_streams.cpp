@@ -75,13 +75,32 @@ class LeaseStreams::Stream final : public net::SocketHandler,
 
   /// Sends the log's next piece, or, once all of it went and the lease is over, the end.
   void pump() {
+    while (step()) {
+    }
+  }
+
+ private:
+  /// True if the log may have grown while it was read.
+  bool step() {
+    LeaseId lease;
+    uint64_t offset = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      grown_ = sending_;
+      if (!socket_ || sending_) return false;
+      sending_ = true;
+      lease = lease_;
+      offset = offset_;
+    }
+    // Without the mutex: `show` waits for it under the state's lock, and disks may be slow.
+    const auto data = streams_.context_.logs.read(lease, offset, kPiece);
     const std::lock_guard lock(mutex_);
-    if (!socket_ || sending_) return;
-    const auto data = streams_.context_.logs.read(lease_, offset_, kPiece);
+    sending_ = false;
+    if (!socket_) return false;
     if (!data) {
       socket_->close(data.error().message);
       socket_.reset();
-      return;
+      return false;
     }
     if (!data->empty()) {
       sending_ = true;
@@ -91,15 +110,16 @@ class LeaseStreams::Stream final : public net::SocketHandler,
       socket_->send(text, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->sent();
       });
-      return;
+      return false;
     }
-    if (closed_.empty()) return;
+    if (grown_) return true;
+    if (closed_.empty()) return false;
     socket_->send(closed_);
     socket_->close("the lease is over");
     socket_.reset();
+    return false;
   }
 
- private:
   void sent() {
     {
       const std::lock_guard lock(mutex_);
@@ -113,8 +133,9 @@ class LeaseStreams::Stream final : public net::SocketHandler,
   LeaseId lease_;  ///< changed with both mutexes held
   std::shared_ptr<net::Socket> socket_;
   uint64_t offset_;
-  bool sending_ = false;
-  std::string closed_;  ///< the last message, once the lease is over
+  bool sending_ = false;  ///< a piece is being read or sent
+  bool grown_ = false;    ///< there was more to send meanwhile
+  std::string closed_;    ///< the last message, once the lease is over
 };
 
 std::shared_ptr<net::SocketHandler> LeaseStreams::open(const LeaseId& lease, uint64_t offset) {

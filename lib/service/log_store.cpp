@@ -99,8 +99,14 @@ Result<void> LogStore::sync(const LeaseId& lease) {
     if (errno == ENOENT) return {};  // the job said nothing
     return fail(file_error("open", path));
   }
-  if (::fdatasync(opened.get()) != 0) return fail(file_error("sync", path));
-  return sync_folder(folder_);
+  if (::fdatasync(opened.get()) == 0) return sync_folder(folder_);
+  // What was written may be lost, and a second sync would say that it is not: it has to come again.
+  Error error = file_error("sync", path);
+  const auto log = entry(lease);
+  const std::lock_guard lock(log->mutex);
+  total_ -= log->size.exchange(0);
+  (void)::truncate(path.c_str(), 0);
+  return fail(std::move(error).with("size", "0"));
 }
 
 void LogStore::expire(uint64_t before_seconds, const std::function<bool(const LeaseId&)>& keep) {

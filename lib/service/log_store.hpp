@@ -27,6 +27,7 @@ class LogStore {
   uint64_t size(const LeaseId& lease) const;
   /// At most `bytes_max` bytes from `offset`; "" at the end and beyond.
   Result<std::string> read(const LeaseId& lease, uint64_t offset, size_t bytes_max) const;
+  /// io_error with details.size of 0 if the disk may have lost some of it: all has to come again.
   Result<void> sync(const LeaseId& lease);
   std::filesystem::path file(const LeaseId& lease) const;
   /// Removes the logs that were last written before `before_seconds` (since 1970), but for those

@@ -403,6 +403,38 @@ TEST(Agent, LosesNoOutputsWhenAClockIsSetDuringTheirUpload) {
   EXPECT_FALSE(r.lease().status.outputs.is_zero());
 }
 
+TEST(Agent, LosesNoLogWhileTheExchangesDiskIsFull) {
+  Running r;
+  r.world.run_for(5'000);
+  r.world.log_error = Error{ErrorCode::io_error, "cannot write: No space left on device", {}};
+  r.world.run_for(3'000);
+  r.world.log_error.reset();
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  EXPECT_EQ(r.lease().log, r.world.full_log());
+}
+
+TEST(Agent, SendsTheLogAgainThatTheExchangesDiskHasLost) {
+  Running r;
+  r.world.lost_log = true;
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }));
+  EXPECT_EQ(r.lease().log, r.world.full_log());
+}
+
+TEST(Agent, ClosesWithoutALogThatNobodyTakes) {
+  Running r;
+  r.world.run_for(5'000);
+  r.world.log_error = Error{ErrorCode::limit_exceeded, "the logs of all leases fill the disk", {}};
+  EXPECT_TRUE(r.world.run_until([&] { return r.lease().closed > 0; }, 900'000));
+}
+
+TEST(Agent, LooksAfterItsJobsThoughItsDiskIsFull) {
+  Running r;
+  r.world.store_error = Error{ErrorCode::io_error, "No space left on device", {}};
+  r.world.kill_agent();
+  r.world.boot();
+  EXPECT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 60'000));
+}
+
 TEST(Agent, SaysThatOutputsAreLost) {
   Running r({.exit_code = 0}, [](World& world) {
     world.collect_error = Error{ErrorCode::too_large, "more than 10 GB", {}};

@@ -81,6 +81,8 @@ class World final : public Clock, public Backend, public Link {
   bool exchange_up = true;
   std::optional<Error> prepare_error, upload_error, collect_error, start_error;
   std::optional<Error> ask_error;                ///< the exchange takes no ask
+  std::optional<Error> log_error;                ///< nor a log
+  bool lost_log = false;                         ///< until the next close
   std::optional<Error> store_error;              ///< nothing can be written
   std::function<void(FakeLease&)> before_match;  ///< spoils it
 
@@ -161,7 +163,8 @@ class World final : public Clock, public Backend, public Link {
   void heard_log(const json::object& message);
   void heard_close(const json::object& message);
   void reply(const json::object& message);
-  void refuse(const json::object& message, ErrorCode code, const std::string& what);
+  void refuse(const json::object& message, ErrorCode code, const std::string& what,
+              const json::object& details = {});
   void send_match(const LeaseId& id);
   void send_funded(const LeaseId& id);
   void watch_leases();

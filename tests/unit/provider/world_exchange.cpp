@@ -114,12 +114,13 @@ void World::reply(const json::object& message) {
         {"acknowledgement", to_json(word)}});
 }
 
-void World::refuse(const json::object& message, ErrorCode code, const std::string& what) {
+void World::refuse(const json::object& message, ErrorCode code, const std::string& what,
+                   const json::object& details) {
   tell({{"type", "error"},
         {"id", message.at("id")},
         {"code", to_json(std::string(to_string(code)))},
         {"message", to_json(what)},
-        {"details", json::object{}}});
+        {"details", details}});
 }
 
 void World::heard(const std::string& text) {
@@ -200,6 +201,7 @@ void World::heard_heartbeat(const json::object& message) {
 void World::heard_log(const json::object& message) {
   const auto id = read<LeaseId>(message, "lease");
   if (!leases.contains(id)) return refuse(message, ErrorCode::not_found, "no such lease");
+  if (log_error) return refuse(message, log_error->code, log_error->message);
   FakeLease& lease = leases.at(id);
   const auto offset = read<uint64_t>(message, "offset");
   const std::string data = *parse_base64(read<std::string>(message, "data"));
@@ -219,6 +221,11 @@ void World::heard_close(const json::object& message) {
   FakeLease& lease = leases.at(close.lease);
   if (lease.over() || lease.state == "opening")
     return refuse(message, ErrorCode::conflict, "the lease is not open");
+  if (lost_log) {  // by its disk, as its sync said
+    lost_log = false;
+    lease.log.clear();
+    return refuse(message, ErrorCode::io_error, "cannot sync", {{"size", "0"}});
+  }
   EXPECT_GE(lease.status.phase, 4) << "closed before its end was told";
   EXPECT_LE(close.min_paid, lease.vouchered);
   if (lease.closed++ == 0) {

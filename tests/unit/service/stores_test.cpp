@@ -42,6 +42,22 @@ TEST(LogStore, FindsItsSizeAgain) {
   EXPECT_TRUE(logs.append(LeaseId{{2}}, 0, "123456")) << "there is room again";
 }
 
+TEST(LogStore, WantsALogAgainThatItsDiskMayHaveLost) {
+  const TemporaryFolder folder;
+  const LeaseId lease{{1}};
+  LogStore logs(folder.path, 100, 1000);
+  fs::create_symlink("/dev/null", logs.file(lease));  // which can be written, and not synced
+  EXPECT_EQ(logs.append(lease, 0, "abc").value(), 3U);
+  const auto synced = logs.sync(lease);
+  ASSERT_FALSE(synced);
+  EXPECT_EQ(synced.error().code, ErrorCode::io_error);
+  EXPECT_EQ(synced.error().details.at("size"), "0");
+  EXPECT_EQ(logs.size(lease), 0U);
+  fs::remove(logs.file(lease));
+  EXPECT_EQ(logs.append(lease, 0, "abc").value(), 3U);
+  EXPECT_TRUE(logs.sync(lease));
+}
+
 class ArtifactStoreTest : public testing::Test {
  protected:
   void open() {
