@@ -182,13 +182,13 @@ Result<void> Authenticator::spend(const Address& account, uint64_t nonce, UnixMs
     spent_.erase(by_time_.begin()->second);
     by_time_.erase(by_time_.begin());
   };
-  // Kept one window longer than the request is good for, against a clock that steps back a little.
-  while (!by_time_.empty() && by_time_.begin()->first + 2 * kWindowMs < now.ms) forget_first();
   if (now.ms > latest_ms_) {
     ahead_ -= static_cast<size_t>(
         std::distance(by_time_.upper_bound(latest_ms_), by_time_.upper_bound(now.ms)));
     latest_ms_ = now.ms;
   }
+  // Kept one window longer than the request is good for, against a clock that steps back a little.
+  while (!by_time_.empty() && by_time_.begin()->first + 2 * kWindowMs < now.ms) forget_first();
   if (issued.ms < known_from_ms_)
     return fail(Error{ErrorCode::expired,
                       "the exchange has started, or had too many requests, since this one was "
