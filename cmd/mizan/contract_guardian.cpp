@@ -56,9 +56,8 @@ Result<int> set_paused(const Context& context, bool paused) {
 Result<int> revoke(const Context& context) {
   return guard(
       context,
-      "nothing that the key cleared opens any more; put another in its place with "
-      "`mizan contract propose-clearance-key`, and start the exchange with its keystore as "
-      "keys/clearance.json",
+      "nothing that the key cleared opens any more; propose another with `mizan contract "
+      "propose-clearance-key` (the operator makes one: `mizan exchange --new-clearance-key`)",
       [](const EscrowFacts& facts, uint64_t) -> Result<Bytes> {
         if (facts.clearance.is_zero()) return already("the clearance key is revoked");
         return escrow::revoke_clearance_key();
@@ -79,7 +78,7 @@ Result<int> propose(const Context& context, const std::string& text) {
 Result<int> accept(const Context& context) {
   return guard(context,
                "the proposed clearance key is in force: leases open once the exchange runs with "
-               "its keystore as keys/clearance.json",
+               "it (`mizan exchange --use-new-clearance-key`)",
                [](const EscrowFacts& facts, uint64_t now) -> Result<Bytes> {
                  if (facts.next_clearance.is_zero())
                    return already(

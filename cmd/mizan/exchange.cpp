@@ -27,6 +27,8 @@ struct Options {
   fs::path status_lists;
   fs::path chain;
   bool keys = false;
+  bool new_clearance_key = false;
+  bool use_new_clearance_key = false;
 };
 
 /// The rule set to begin with, and who else vouches.
@@ -111,8 +113,34 @@ Result<int> tell_keys(const Context& context, const service::ExchangeConfig& con
   return kExitDone;
 }
 
+/// In two steps: the guardian proposes the new key while the exchange goes on with the old one, or
+/// stands still.
+Result<int> change_clearance_key(const Context& context, const service::ExchangeConfig& config,
+                                 bool use) {
+  MIZAN_TRY(address, use ? service::use_next_clearance_key(config)
+                         : service::make_next_clearance_key(config));
+  if (context.json) {
+    print_json(boost::json::object{{"clearance", to_checksum(address)}, {"used", use}});
+    return kExitDone;
+  }
+  const std::string text = to_checksum(address);
+  const Terminal terminal(stdout, context.no_color);
+  terminal.write(
+      use ? fmt::format(
+                "the clearance key is {} from the exchange's next start on; leases open once "
+                "the contract has it\n",
+                text)
+          : fmt::format("the next clearance key is {0}: the guardian runs `mizan contract "
+                        "propose-clearance-key {0}`; stop the exchange, run it once with "
+                        "--use-new-clearance-key, and start it again\n",
+                        text));
+  return kExitDone;
+}
+
 Result<int> exchange(const Context& context, const Options& options) {
   MIZAN_TRY(config, read_config(context, options));
+  if (options.new_clearance_key || options.use_new_clearance_key)
+    return change_clearance_key(context, config, options.use_new_clearance_key);
   if (options.keys) return tell_keys(context, config);
   MIZAN_CHECK(service::run_exchange(
       config, service::stderr_sink(), [&context](const service::Ready& ready) {
@@ -156,6 +184,13 @@ void add_exchange(CLI::App& app, Context& context) {
   command.add_option("--chain", options.chain,
                      "Settle by the contract of this home (`mizan contract join`): settlement evm");
   command.add_flag("--keys", options.keys, "Make the keys, tell their addresses, and end");
+  auto* fresh = command.add_flag(
+      "--new-clearance-key", options.new_clearance_key,
+      "Make another clearance key beside the one in use, tell its address, and end");
+  command
+      .add_flag("--use-new-clearance-key", options.use_new_clearance_key,
+                "Put that one in the place of the one in use, and end")
+      ->excludes(fresh);
   on_run(command, context, [&context] { return exchange(context, options); });
 }
 

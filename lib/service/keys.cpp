@@ -1,9 +1,9 @@
 #include "service/keys.hpp"
 
 #include "crypto/hash.hpp"
-#include "crypto/private_file.hpp"
 #include "crypto/random.hpp"
 #include "service/files.hpp"
+#include "service/spare_clearance.hpp"
 
 #include <array>
 
@@ -13,25 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 3> kNames = {"identity.json", "meter.json", "clearance.json"};
-
-/// From `file`, or, if that is empty, from the folder's own, which `make` makes.
-Result<std::string> read_passphrase(const fs::path& folder, const fs::path& file, bool make) {
-  fs::path path = file;
-  if (path.empty()) {
-    path = folder / "passphrase";
-    if (make) {
-      std::string made = hex(random_bytes(32)) + "\n";
-      const auto written = write_private_file(path.string(), as_bytes(made));
-      wipe(made);
-      if (!written) return fail(written.error());
-    }
-  }
-  MIZAN_TRY(text, read_private_file(path.string(), 4096));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (text.empty())
-    return fail(ErrorCode::invalid_argument, path.string() + " holds no passphrase");
-  return text;
-}
 
 }  // namespace
 
@@ -56,7 +37,7 @@ Result<void> make_keys(const fs::path& folder, const fs::path& passphrase_file,
   if (!error) fs::permissions(folder, fs::perms::owner_all, error);
   if (error)
     return fail(ErrorCode::io_error, "cannot make " + folder.string() + ": " + error.message());
-  MIZAN_TRY(passphrase, read_passphrase(folder, passphrase_file, true));
+  MIZAN_TRY(passphrase, read_key_passphrase(folder, passphrase_file, true));
   const ExchangeKeys made = generate_keys();
   const std::array<const SecretKey*, 3> keys = {&made.identity, &made.meter, &made.clearance};
   Result<void> saved;
@@ -88,7 +69,7 @@ Result<ExchangeKeys> open_keys(const fs::path& state, const fs::path& passphrase
           folder.string() + " lacks " + name +
               ": bring it back; a new key would be another exchange",
           {}}.with("place", folder.string()));
-  MIZAN_TRY(passphrase, read_passphrase(folder, passphrase_file, false));
+  MIZAN_TRY(passphrase, read_key_passphrase(folder, passphrase_file, false));
   std::vector<SecretKey> keys;
   for (const char* name : kNames) {
     auto key = keystore_load((folder / name).string(), passphrase);
@@ -105,7 +86,7 @@ Result<ExchangeKeys> open_keys(const fs::path& state, const fs::path& passphrase
 Result<SecretKey> open_gas_key(const fs::path& state, const fs::path& passphrase_file,
                                const ScryptCost& cost) {
   const fs::path file = state / "keys" / "gas.json";
-  MIZAN_TRY(passphrase, read_passphrase(state / "keys", passphrase_file, false));
+  MIZAN_TRY(passphrase, read_key_passphrase(state / "keys", passphrase_file, false));
   std::error_code error;
   Result<void> saved;
   if (!fs::exists(file, error))

@@ -8,6 +8,7 @@
 #include "service/chain_house.hpp"
 #include "service/driver.hpp"
 #include "service/files.hpp"
+#include "service/spare_clearance.hpp"
 #include "settlement/json_rpc.hpp"
 
 #include <boost/json/object.hpp>
@@ -169,6 +170,14 @@ Result<ExchangeAccounts> make_exchange_keys(const ExchangeConfig& config) {
   MIZAN_TRY(gas, open_gas_key(state, config.passphrase_file, key_cost(config)));
   return ExchangeAccounts{keys.exchange_id(), keys.identity.address(), keys.meter.address(),
                           keys.clearance.address(), gas.address()};
+}
+
+Result<Address> make_next_clearance_key(const ExchangeConfig& config) {
+  return make_spare_clearance(config.service.state, config.passphrase_file, key_cost(config));
+}
+
+Result<Address> use_next_clearance_key(const ExchangeConfig& config) {
+  return use_spare_clearance(config.service.state, config.passphrase_file);
 }
 
 Result<void> run_exchange(const ExchangeConfig& config, const Log::Sink& sink,

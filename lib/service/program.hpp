@@ -73,6 +73,13 @@ struct ExchangeAccounts {
 /// Makes the keys of a state folder, where there are none yet.
 Result<ExchangeAccounts> make_exchange_keys(const ExchangeConfig& config);
 
+/// Another clearance key beside the one in use: its address, for the contract's guardian to
+/// propose. The same one each time, until it is used.
+Result<Address> make_next_clearance_key(const ExchangeConfig& config);
+/// Puts that one in the place of the one in use, which is kept under another name; the exchange
+/// signs with it from its next start on.
+Result<Address> use_next_clearance_key(const ExchangeConfig& config);
+
 /// Every .json file of the folders as one rule set: a rule can only add findings, so that a later
 /// folder makes it stricter. invalid_argument says what does not load, and where.
 Result<std::shared_ptr<const policy::RuleSet>> load_rules(

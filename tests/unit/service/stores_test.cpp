@@ -4,6 +4,7 @@
 #include "service/log_store.hpp"
 #include "service/policy_world.hpp"
 #include "service/program.hpp"
+#include "service/spare_clearance.hpp"
 
 #include <fstream>
 
@@ -127,6 +128,19 @@ TEST(Keys, AreMadeOnceAndFoundAgain) {
   const auto made = open_keys(folder.path, {}, cheap);
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(open_keys(folder.path, {}, cheap)->exchange_id(), made->exchange_id());
+  // Another clearance key comes beside the first, and then in its place.
+  EXPECT_EQ(use_spare_clearance(folder.path, {}).error().code, ErrorCode::not_found);
+  const auto spare = make_spare_clearance(folder.path, {}, cheap);
+  ASSERT_TRUE(spare);
+  EXPECT_EQ(make_spare_clearance(folder.path, {}, cheap), spare) << "until it is used";
+  EXPECT_EQ(open_keys(folder.path, {}, cheap)->clearance.address(), made->clearance.address());
+  EXPECT_EQ(use_spare_clearance(folder.path, {}), spare);
+  EXPECT_EQ(open_keys(folder.path, {}, cheap)->clearance.address(), *spare);
+  EXPECT_EQ(open_keys(folder.path, {}, cheap)->exchange_id(), made->exchange_id());
+  EXPECT_TRUE(fs::exists(folder.path / "keys" /
+                         ("clearance-" + hex0x(made->clearance.address().view()) + ".json")));
+  EXPECT_FALSE(use_spare_clearance(folder.path, {}));
+  EXPECT_NE(make_spare_clearance(folder.path, {}, cheap), spare);
   fs::remove(folder.path / "keys" / "meter.json");
   EXPECT_EQ(open_keys(folder.path, {}, cheap).error().code, ErrorCode::corrupted);
 }
