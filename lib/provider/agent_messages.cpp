@@ -211,7 +211,12 @@ void Agent::handle(const Closed& message) {
                                 std::to_string(receipt.seconds_billed) + " s");
     }
   }
-  if (LeaseRun* run = find(message.lease)) set_stage(*run, Stage::over);
+  LeaseRun* run = find(message.lease);
+  if (run == nullptr) return;
+  if (!message.receipt && !message.reason.empty() && run->record.stage != Stage::over)
+    notify(message.lease,
+           "the lease never opened (" + message.reason + "): nothing is paid for it");
+  set_stage(*run, Stage::over);
 }
 
 void Agent::handle(const Reply& message) {

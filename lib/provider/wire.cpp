@@ -148,7 +148,9 @@ Result<Incoming> read_closed(const json::value& value) {
   in.required("lease", closed.lease);
   in.optional("receipt", closed.receipt);
   in.optional("signature", closed.signature);
+  in.optional("reason", closed.reason);
   MIZAN_CHECK(in.finish());
+  if (closed.reason.size() > 64) return bad_field("closed.reason", "has at most 64 bytes");
   return closed;
 }
 

@@ -58,6 +58,7 @@ struct Closed {
   LeaseId lease;
   std::optional<eip712::Receipt> receipt;
   Signature signature;
+  std::string reason;  ///< without a receipt: why it never opened
 };
 /// Policy kept a bid from the provider's ask: which rule spoke, and none of the buyer's facts.
 struct PolicySpoke {

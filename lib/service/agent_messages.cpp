@@ -70,6 +70,8 @@ std::string closed_message(const exchange::Lease& lease, const eip712::Domain& d
     const SignedReceipt receipt = sign_receipt(lease, domain, keys);
     out["receipt"] = to_json(receipt.receipt);
     out["signature"] = to_json(receipt.signature);
+  } else {
+    out["reason"] = to_json(lease.reason);
   }
   return json_text(out);
 }

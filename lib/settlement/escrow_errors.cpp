@@ -81,6 +81,17 @@ const Known* find(const Selector& reason) {
   return it == by_selector.end() ? nullptr : it->second;
 }
 
+/// "bid_expired" of "BidExpired".
+std::string code_of(const Known& known) {
+  std::string code;
+  for (const char c : known.name) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper && !code.empty()) code += '_';
+    code += upper ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return code;
+}
+
 Error reverted(std::string why, std::string name) {
   return Error{ErrorCode::conflict, "the contract refused the call: " + std::move(why), {}}.with(
       "revert", std::move(name));
@@ -117,16 +128,14 @@ Error decode_revert(ByteView data) {
 }
 
 std::string revert_code(std::string_view message) {
-  for (const Known& known : kKnown) {
-    if (message != known.sentence) continue;
-    std::string code;
-    for (const char c : known.name) {
-      const bool upper = c >= 'A' && c <= 'Z';
-      if (upper && !code.empty()) code += '_';
-      code += upper ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return code;
-  }
+  for (const Known& known : kKnown)
+    if (message == known.sentence) return code_of(known);
+  return "";
+}
+
+std::string_view revert_sentence(std::string_view code) {
+  for (const Known& known : kKnown)
+    if (code == code_of(known)) return known.sentence;
   return "";
 }
 

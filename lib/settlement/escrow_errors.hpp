@@ -16,5 +16,7 @@ Error decode_revert(const Selector& reason);
 
 /// The name of the error whose sentence this is, as a code: "bid_expired"; "" for another text.
 std::string revert_code(std::string_view message);
+/// The sentence of a code of revert_code; "" for another text.
+std::string_view revert_sentence(std::string_view code);
 
 }  // namespace mizan::settlement

@@ -603,6 +603,25 @@ TEST(Agent, HearsFirstWhatBecameOfAnAcceptanceBeforeItGivesUp) {
   EXPECT_EQ(world.leases.at(id).state, "settled") << world.leases.at(id).status.reason;
 }
 
+TEST(Agent, TellsWhyALeaseNeverOpened) {
+  World world;
+  world.opening_ms = 200'000;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  world.run_for(10);
+  const LeaseId id = world.match();
+  ASSERT_TRUE(world.run_until([&] { return world.leases.at(id).state == "opening"; }));
+  world.run_for(1'000);
+  world.end_lease(id, "failed", "insufficient_balance");
+  world.run_for(1'000);
+  const auto told =
+      std::count_if(world.notices.begin(), world.notices.end(), [](const Notice& notice) {
+        return notice.text.find("never opened (insufficient_balance)") != std::string::npos;
+      });
+  EXPECT_EQ(told, 1);
+  expect_clean(world);
+}
+
 TEST(Agent, IgnoresAReceiptThatTheExchangeDidNotSign) {
   Running r;
   eip712::Receipt receipt;

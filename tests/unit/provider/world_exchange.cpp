@@ -251,6 +251,8 @@ void World::end_lease(const LeaseId& id, const std::string& state, const std::st
     receipt.reason = reason;
     message["receipt"] = to_json(receipt);
     message["signature"] = to_json(eip712::sign(facts.domain(), receipt, identity));
+  } else {
+    message["reason"] = reason;
   }
   tell(std::move(message));
 }

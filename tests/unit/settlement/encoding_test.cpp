@@ -1,3 +1,4 @@
+#include "codec/json.hpp"
 #include "crypto/address.hpp"
 #include "crypto/hash.hpp"
 #include "settlement/escrow_calls.hpp"
@@ -6,8 +7,11 @@
 #include "settlement/rlp.hpp"
 #include "settlement/transaction.hpp"
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 
 namespace mizan::settlement {
@@ -110,6 +114,32 @@ TEST(Revert, OfTheContractIsASentence) {
   EXPECT_EQ(decode("BidNonceSpent()").details.at("revert"), "BidNonceSpent");
   EXPECT_EQ(decode("SomebodyElses()").code, ErrorCode::conflict);
   EXPECT_EQ(decode_revert(ByteView{}).code, ErrorCode::conflict);
+}
+
+/// Of the contract, as its artifact has them: a buyer is never shown a bare name or selector.
+TEST(Revert, EveryErrorOfTheContractHasASentenceAndACode) {
+  const std::string path = MIZAN_SOURCE_DIR "/contracts/artifacts/ComputeEscrow.json";
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto artifact = parse_json(text, {.max_bytes = 4 << 20});
+  ASSERT_TRUE(artifact) << path;
+  size_t errors = 0;
+  for (const json::value& item : artifact->at("abi").as_array()) {
+    if (item.at("type") != "error") continue;
+    ++errors;
+    const std::string name(item.at("name").get_string());
+    ASSERT_TRUE(item.at("inputs").as_array().empty()) << name;
+    const Selector bytes = selector(name + "()");
+    const Error error = decode_revert(ByteView(bytes));
+    ASSERT_TRUE(error.details.contains("revert"));
+    EXPECT_EQ(error.details.at("revert"), name) << error.message;
+    EXPECT_EQ(error.message.find("0x"), std::string::npos) << error.message;
+    const std::string code = revert_code(error.message);
+    EXPECT_NE(code, "") << name << ": or two have the same sentence";
+    EXPECT_EQ(revert_sentence(code), error.message);
+  }
+  EXPECT_GT(errors, 25U);
+  EXPECT_EQ(revert_sentence("completed"), "");
 }
 
 TEST(Revert, HasACodeForTheLeaseThatDidNotOpen) {
