@@ -237,6 +237,7 @@ Result<int> run(const Context& context, const Options& options) {
   MIZAN_TRY(tree, PackedTree::pack(context.home, request));
   MIZAN_TRY(orphan, find_orphan(context, request_hash(session, request, tree.hash())));
   OrderState state;
+  std::optional<Money> short_of;
   if (orphan) {
     state = *std::move(orphan);
     watcher.say(
@@ -245,6 +246,7 @@ Result<int> run(const Context& context, const Options& options) {
   } else {
     MIZAN_TRY(plan, ask_plan(session, request));
     if (!context.json) print_plan(terminal, request, plan);
+    short_of = plan.short_of();
     if (plan.best().held && !request.wait_for_officer)
       return fail(
           ErrorCode::policy_held,
@@ -270,7 +272,10 @@ Result<int> run(const Context& context, const Options& options) {
   if (!state.lease) MIZAN_CHECK(save_order(context.home, state));
   if (!state.lease) {
     MIZAN_CHECK(tree.upload(session, &watcher.status()));
-    MIZAN_CHECK(send_order(context, session, state));
+    auto sent = send_order(context, session, state);
+    if (!sent && short_of && sent.error().code == ErrorCode::insufficient_funds)
+      sent.error().message += "; the contract is " + how_to_deposit(*short_of);
+    MIZAN_CHECK(std::move(sent));
   }
   if (options.detach) {
     state.client = "detached";

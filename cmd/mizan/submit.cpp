@@ -148,15 +148,46 @@ Cell policy_cell(const Plan::Line& line) {
           line.judged ? Style::green : Style::dim};
 }
 
-void print_plan(const Terminal& terminal, const JobRequest& request, const Plan& plan) {
-  const job::Job& job = request.file.job;
+namespace {
+
+struct Most {
+  uint64_t seconds;
+  Money total;
+};
+
+/// What the best offer may come to.
+Most most_of(const Plan& plan) {
   const Plan::Line& best = plan.best();
   const auto affordable = mul(Money{best.rate.nano}, plan.units);
   const uint64_t seconds = affordable && affordable->nano > 0
                                ? static_cast<uint64_t>(std::min<u128>(
                                      plan.max_total.nano / affordable->nano, best.seconds))
                                : best.seconds;
-  const Money most = cost(best.rate, plan.units, seconds).value_or(plan.max_total);
+  return {seconds, cost(best.rate, plan.units, seconds).value_or(plan.max_total)};
+}
+
+}  // namespace
+
+std::optional<Money> Plan::short_of() const {
+  const Money most = most_of(*this).total;
+  if (!in_contract || *in_contract >= most) return {};
+  return Money{most.nano - in_contract->nano};
+}
+
+std::string how_to_deposit(Money missing) {
+  // In whole micro-dollars, which every token has.
+  constexpr u128 kMicro = 1'000;
+  const Money whole{(missing.nano + kMicro - 1) / kMicro * kMicro};
+  return fmt::format(
+      "short of {0}: `mizan account deposit {1}` brings it, or without gas `mizan account deposit "
+      "{1} --sign FILE` and somebody's `mizan account relay FILE`",
+      format_usd(missing), format_usd(whole).substr(1));
+}
+
+void print_plan(const Terminal& terminal, const JobRequest& request, const Plan& plan) {
+  const job::Job& job = request.file.job;
+  const Plan::Line& best = plan.best();
+  const auto [seconds, most] = most_of(plan);
   std::string needs = fmt::format("{} unit{}", plan.units, plan.units == 1 ? "" : "s");
   if (!request.file.query.empty()) needs += ", " + request.file.query;
   std::vector<std::pair<std::string, Cell>> pairs{
@@ -171,14 +202,13 @@ void print_plan(const Terminal& terminal, const JobRequest& request, const Plan&
         Style::bold}},
       {"network", {job.network}},
       {"policy", policy_cell(best)}};
-  if (plan.in_contract && *plan.in_contract >= most)
+  if (plan.in_contract && !plan.short_of())
     pairs.push_back({"in the contract", {format_usd(*plan.in_contract)}});
   else if (plan.in_contract)
-    pairs.push_back({"in the contract",
-                     {fmt::format("{}: short of {}, which `mizan account deposit` brings",
-                                  format_usd(*plan.in_contract),
-                                  format_usd(Money{most.nano - plan.in_contract->nano})),
-                      Style::yellow}});
+    pairs.push_back(
+        {"in the contract",
+         {fmt::format("{}: {}", format_usd(*plan.in_contract), how_to_deposit(*plan.short_of())),
+          Style::yellow}});
   terminal.write(render_pairs(terminal, pairs));
 }
 

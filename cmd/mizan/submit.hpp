@@ -51,7 +51,12 @@ struct Plan {
   Money max_total;           ///< the file's limit, or the escrow of the best offer
   std::optional<Money> in_contract{};  ///< on a chain: what the buyer has to spend there
   const Line& best() const { return offers.front(); }
+  /// What the contract lacks for the best offer; nothing if it lacks nothing, or in credits.
+  std::optional<Money> short_of() const;
 };
+
+/// Of what is missing, the commands that bring it.
+std::string how_to_deposit(Money missing);
 
 /// no_match carries the reasons in its message.
 Result<Plan> ask_plan(Session& session, const JobRequest& request);

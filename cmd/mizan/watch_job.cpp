@@ -2,6 +2,7 @@
 
 #include "mizan/json_view.hpp"
 #include "mizan/print.hpp"
+#include "settlement/escrow_errors.hpp"
 
 #include <fmt/format.h>
 
@@ -117,6 +118,8 @@ std::string why_not(const std::string& reason) {
     return "the contract did not open the lease: it refused the provider's terms; order again";
   if (reason == "opening_paused" || reason == "not_cleared")
     return "the contract did not open the lease: its guardian has stopped the opening of leases";
+  if (const auto sentence = settlement::revert_sentence(reason); !sentence.empty())
+    return "the contract did not open the lease: " + std::string(sentence);
   return reason;
 }
 

@@ -89,13 +89,12 @@ class Evm(unittest.TestCase):
 
     def check_new_key(self, market):
         """Another clearance key in the place of one that may be stolen: here, and at the contract."""
-        keys = market.exchange_state / "keys"
-        spare = market.folder / "spare"
-        made = market.run([BINARY, "--home", spare, "--passphrase-file", keys / "passphrase",
-                           "--json", "key", "new", "clearance"])
-        address = json.loads(made.stdout)["address"]
+        def keys(step):
+            return market.chain("operator", "exchange", "--state-dir", market.exchange_state, "--operator",
+                                market.addresses["operator"], step)["clearance"]
+        address = keys("--new-clearance-key")
         market.exchange.terminate()
-        shutil.copy(spare / "keys" / "clearance.json", keys / "clearance.json")
+        self.assertEqual(keys("--use-new-clearance-key"), address)
         market.start_exchange()
         self.assertIn("clearance_key", market.exchange.text())
         self.assertEqual(market.get("/v1/exchange")[1]["clearance"].lower(), address.lower())
