@@ -16,6 +16,23 @@ Address reader_of(const net::Request& request) {
   return account ? *account : Address{};
 }
 
+/// What a buyer's own meter rests on; the heartbeat's signature it checks itself.
+bool is_metering(const json::value& told, const Lease& ours) {
+  LeaseId id;
+  uint64_t opened_ms = 0, billed = 0;
+  u128 vouchered = 0;
+  bool closing = false;
+  ObjectReader in(told, "metering");
+  in.required("lease", id);
+  in.required("openedAtMs", opened_ms);
+  in.required("secondsBilled", billed);
+  in.required("vouchered", vouchered);
+  in.required("closing", closing);
+  return !in.failed() && id == ours.id && opened_ms == ours.opened_at.ms &&
+         billed == ours.seconds_billed() && vouchered == ours.vouchered &&
+         closing == (ours.closing || ours.over());
+}
+
 }  // namespace
 
 /// Of a bid: what the core said in the journal, or that its account never had anything, or that it
@@ -85,6 +102,8 @@ void Auditor::read(const net::Request& request, const net::Response& response) {
   if (!value) return;
   if (account) return read_account(*value, reader_of(request), where);
   if (receipt) return read_receipt(*value, *ours, where);
+  if (target.ends_with("/metering"))
+    return world_.expect(is_metering(*value, *ours), where + "not as it is");
   if (lease) return read_lease(*value, *ours, where);
   const json::array& rows = value->get_object().at("leases").get_array();
   const auto all = core_.leases_of(reader_of(request));

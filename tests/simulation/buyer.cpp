@@ -23,7 +23,8 @@ Buyer::Buyer(Surroundings& world, Network& network, ExchangeHost& exchange, Audi
       clock_(world.scheduler),
       key_(world.key(name)),
       signer_(exchange.domain(), key_.clone()),
-      place_(network.join()) {}
+      place_(network.join()),
+      meter_(world, network, exchange, signer_, place_, name) {}
 
 void Buyer::begin() {
   active_ = true;
@@ -88,7 +89,6 @@ eip712::Bid Buyer::new_bid(uint32_t units, uint64_t seconds, uint64_t max_rate) 
   const uint64_t now = clock_.now().seconds();
   eip712::Bid bid;
   bid.buyer = key_.address();
-  bid.meter = exchange_.keys().meter.address();
   bid.max_rate = max_rate;
   bid.nodes = 1;
   bid.units_per_node = units;
@@ -99,6 +99,7 @@ eip712::Bid Buyer::new_bid(uint32_t units, uint64_t seconds, uint64_t max_rate) 
   bid.max_total = ~u128{0};
   bid.max_fee_bps = 500;
   bid.nonce = nonce_++;
+  bid.meter = meter_.of_bid(bid.nonce);
   return bid;
 }
 
@@ -137,6 +138,8 @@ void Buyer::took(const json::object& answer) {
     world_.expect(id && auditor_.core().find_lease(*id) != nullptr,
                   "a lease was answered that the journal does not have");
     if (!id) continue;
+    if (const exchange::Lease* known = auditor_.core().find_lease(*id))
+      meter_.take(*id, known->terms);
     if (leases_.size() >= kRemembered) leases_.erase(leases_.begin());
     leases_.push_back(*id);
   }
@@ -230,6 +233,7 @@ void Buyer::try_want(const std::string& provider) {
   script.lines = 3;
   eip712::Bid bid = new_bid(1, 60, ~uint64_t{0} >> 16);
   bid.grace = 60;
+  bid.meter = exchange_.keys().meter.address();  // nobody goes away
   bid.latest_start = bid.valid_until = exchange_.time().seconds() + 60;
   json::object made = spec(script, "network=" + provider, 1, true, true);
   made["declaration"] =

@@ -6,6 +6,7 @@
 #include "net/auth.hpp"
 #include "simulation/agent_host.hpp"
 #include "simulation/exchange_host.hpp"
+#include "simulation/own_meter.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -68,6 +69,7 @@ class Buyer {
   SecretKey key_;
   net::Signer signer_;
   Network::Place place_;
+  OwnMeter meter_;
   bool active_ = false;
   uint64_t nonce_ = 1;
   uint64_t requests_ = 0;

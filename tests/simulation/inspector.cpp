@@ -187,6 +187,8 @@ void Inspector::look_at_excuse(const Case& at) {
         "given up no sooner than " + std::to_string(at.closing - heard) + " ms after it was heard");
     expect(at, away_ms(at, heard, at.closing) + slack >= grace,
            "its provider was not heard for its grace though it was never away for so long");
+  } else if (why == "agent_late" && self_metered(at)) {
+    // Its buyer was away: what was signed is what was paid (look_at_metering).
   } else if (is_one_of(why, {"agent_late", "not_closed"})) {
     // Not long before the job was stopped; before nobody closed it.
     const bool stopped = at.past != nullptr && at.past->stopped_at_ms != 0;
@@ -351,15 +353,23 @@ void Inspector::look_at_bill(const Case& at) {
          metered.forfeited_ms == 0 || world_.faults.struck(Fault::clock_jump) > 0 ||
              away_ms(at, at.funded, at.now) + kBeatMs >= lease.terms.grace * 1'000,
          "forfeited " + std::to_string(metered.forfeited_ms) + " ms though it was never away");
-  // The whole job is billed, but for what the exchange's own clock or its absence kept from it.
-  if (lease.state != LeaseState::settled || past.exited_at_ms == 0 || lease.reason == "agent_late")
+  // The whole job is billed, but for what the exchange's own clock or its absence kept from it, or
+  // what its buyer did not sign.
+  if (self_metered(at) || lease.state != LeaseState::settled || past.exited_at_ms == 0 ||
+      lease.reason == "agent_late")
     return;
   const uint64_t due = std::min(ran, metered.heard_ms);
   expect(at, billed_ms / 1'000 >= (due - std::min(due, kClocksMs)) / 1'000,
          billed + std::to_string(due) + " ms");
 }
 
-/// To the second what the heartbeats of the journal say, no more and no less, however it ended.
+/// Its buyer signs its vouchers, and may be away.
+bool Inspector::self_metered(const Case& at) const {
+  return at.lease.terms.meter != exchange_.keys().meter.address();
+}
+
+/// To the second what the heartbeats of the journal say, no more and no less, however it ended; of
+/// a buyer's own meter, what that has signed.
 void Inspector::look_at_metering(const Case& at) {
   const Lease& lease = at.lease;
   const Auditor::Metered metered = auditor_.metered(lease.id);
@@ -367,8 +377,10 @@ void Inspector::look_at_metering(const Case& at) {
   uint64_t due = metered.covered_ms / 1'000;
   if (lease.reason == "chain_turned")
     due = 0;
-  else if (lease.reason == "not_closed" || at.closing == 0)  // or closed at the contract
+  else if (lease.reason == "not_closed" || at.closing == 0 ||
+           self_metered(at))  // or closed at the contract
     due = static_cast<uint64_t>(metered.vouchered / a_second);
+  expect(at, due <= metered.covered_ms / 1'000, "more is signed for than its heartbeats cover");
   expect(at, lease.seconds_billed() == due,
          "billed " + std::to_string(lease.seconds_billed()) + " s, and its metering says " +
              std::to_string(due) + " s");

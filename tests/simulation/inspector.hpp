@@ -39,6 +39,7 @@ class Inspector {
   void look_at_metering(const Case& at);
   void look_at_stored(const Stored& stored);
   bool unpaid_beyond_its_end(const Case& at, uint64_t then_ms) const;
+  bool self_metered(const Case& at) const;
   bool resold(const Case& at) const;
   uint64_t away_ms(const Case& at, uint64_t from_ms, uint64_t until_ms) const;
 
