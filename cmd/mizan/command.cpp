@@ -87,7 +87,7 @@ Result<std::string> read_passphrase(const Context& context, const std::string& p
                                     const std::filesystem::path& file) {
   if (!file.empty()) return read_secret_file(file);
   if (!context.passphrase_file.empty()) return read_secret_file(context.passphrase_file);
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread sets the environment
   if (const char* folder = std::getenv("CREDENTIALS_DIRECTORY"); folder != nullptr) {
     const auto path = std::filesystem::path(folder) / "mizan-passphrase";
     if (std::filesystem::exists(path)) return read_secret_file(path);

@@ -295,7 +295,7 @@ void Demo::end_job(DemoMarket& market) const {
 Result<int> Demo::run() {
   // The parties have homes of their own, in which a key that the shell names is not.
   for (const char* name : {"MIZAN_HOME", "MIZAN_KEY", "MIZAN_EXCHANGE", "MIZAN_PASSPHRASE_FILE"})
-    ::unsetenv(name);
+    ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe): no other thread yet
   MIZAN_TRY(example, find_example());
   MIZAN_TRY(folder, make_folder());
   const DetachSignals signals;

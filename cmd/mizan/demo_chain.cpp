@@ -15,7 +15,7 @@ constexpr int kStartTries = 1500;
 constexpr std::string_view kListening = "Listening on ";
 
 Result<fs::path> find_anvil(const Context& context) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread sets the environment
   if (const char* named = std::getenv("MIZAN_ANVIL")) return fs::path(named);
   std::error_code ignored;
   // Without their install scripts the packages have no launcher; and what npx starts lives on when

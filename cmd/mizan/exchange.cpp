@@ -50,7 +50,7 @@ Result<void> read_policy(const Context& context, service::ExchangeConfig& config
 
 /// The file's configuration with the flags over it; without a file, the flags alone.
 Result<service::ExchangeConfig> read_config(const Context& context, const Options& options) {
-  constexpr size_t kMostBytes = 64 * 1024;
+  constexpr size_t kMostBytes = size_t{64} << 10;
   service::ExchangeConfig config;
   if (!options.config.empty()) {
     MIZAN_TRY(text, read_small_file(options.config, kMostBytes));

@@ -28,7 +28,7 @@ struct Judged {
 
 Result<std::unique_ptr<journal::Journal>> open_journal(const fs::path& state) {
   // An address stands in a keystore in the clear: no passphrase is needed.
-  MIZAN_TRY(keystore, read_small_file(state / "keys" / "identity.json", 64 * 1024));
+  MIZAN_TRY(keystore, read_small_file(state / "keys" / "identity.json", 64 << 10));
   MIZAN_TRY(identity, keystore_address(keystore));
   return journal::open_rocksdb({.path = (state / "journal").string(),
                                 .genesis = exchange_id_of(identity),

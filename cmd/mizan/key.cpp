@@ -69,7 +69,7 @@ Result<int> list(const Context& context) {
 
 Result<int> unlock(const Context& context, const std::string& lifetime) {
   MIZAN_TRY(seconds, job::parse_duration(lifetime, "--for"));
-  if (seconds == 0 || seconds > 7 * 86'400)
+  if (seconds == 0 || seconds > uint64_t{7} * 86'400)
     return fail(ErrorCode::invalid_argument, "--for: give a lifetime of at most 7d");
   MIZAN_TRY(entry, choose_key(context));
   MIZAN_TRY(passphrase,

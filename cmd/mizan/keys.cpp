@@ -31,7 +31,7 @@ Result<std::vector<KeyEntry>> list_keys(const fs::path& home) {
   std::error_code error;
   for (const auto& file : fs::directory_iterator(home / "keys", error)) {
     if (file.path().extension() != ".json") continue;
-    MIZAN_TRY(text, read_small_file(file.path(), 64 * 1024));
+    MIZAN_TRY(text, read_small_file(file.path(), 64 << 10));
     auto address = keystore_address(text);
     if (!address)
       return fail(address.error().code,

@@ -53,8 +53,7 @@ int run(int argc, char** argv) {
   Context context;
   std::error_code ignored;
   context.program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  // No other thread yet. NOLINTNEXTLINE(concurrency-mt-unsafe)
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread yet
   const char* no_color = std::getenv("NO_COLOR");
   context.no_color = no_color != nullptr && *no_color != '\0';
 

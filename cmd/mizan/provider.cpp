@@ -20,7 +20,7 @@ namespace {
 using provider::Notice;
 using provider::ProviderConfig;
 
-constexpr size_t kConfigMax = 64 * 1024;
+constexpr size_t kConfigMax = size_t{64} << 10;
 constexpr uint64_t kStatusEveryMs = 10'000;
 
 Result<ProviderConfig> load_config(const fs::path& path) {

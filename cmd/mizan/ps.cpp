@@ -24,7 +24,7 @@ struct Row {
 };
 
 std::string note_of(const json::value& lease) {
-  const auto reason = member_or<std::string>(lease, "reason");
+  auto reason = member_or<std::string>(lease, "reason");
   const auto code = member_or<std::optional<int64_t>>(lease, "exitCode");
   const json::value& verdict = member_value(lease, "verdict");
   if (member_or<std::string>(lease, "state") == "held")

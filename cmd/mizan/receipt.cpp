@@ -13,7 +13,7 @@
 namespace mizan::cli {
 namespace {
 
-constexpr size_t kReceiptBytesMax = 256 * 1024;
+constexpr size_t kReceiptBytesMax = size_t{256} << 10;
 
 std::string render(const Terminal& terminal, const ReceiptBundle& bundle) {
   const auto& r = bundle.receipt;

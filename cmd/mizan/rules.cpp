@@ -18,7 +18,7 @@ tl::unexpected<Error> bad_rules(const fs::path& place, const std::string& why) {
 }  // namespace
 
 fs::path shipped_rules(const Context& context) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread sets the environment
   if (const char* set = std::getenv("MIZAN_RULES"); set != nullptr && *set != 0) return set;
   const fs::path here = context.program.parent_path();
   for (const fs::path& folder :

@@ -13,13 +13,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <unistd.h>
 
 namespace mizan::cli {
 namespace {
 
-constexpr size_t kSpecBytesMax = 64 * 1024;
+constexpr size_t kSpecBytesMax = size_t{64} << 10;
 constexpr uint64_t kBidValidSeconds = 60;
 constexpr uint64_t kChainBidSeconds = 900;    // a chain may turn, and the lease be opened again
 constexpr uint64_t kOfficerSeconds = 86'400;  // an exchange keeps a held deal no longer
@@ -53,7 +54,9 @@ Result<Plan::Line> read_line(const json::value& value) {
 void remove_stale_archives(const fs::path& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const int pid = std::atoi(entry.path().stem().c_str());
+    const std::string name = entry.path().stem().string();
+    int pid = 0;
+    std::from_chars(name.data(), name.data() + name.size(), pid);
     if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) fs::remove(entry.path(), error);
   }
 }

@@ -78,7 +78,7 @@ std::string pad(const std::string& text, size_t width, bool right) {
 }  // namespace
 
 Terminal::Terminal(std::FILE* stream, bool no_color) : stream_(stream) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread sets the environment
   const char* term = std::getenv("TERM");
   const bool dumb = term == nullptr || std::string_view(term) == "dumb";
   live_ = ::isatty(::fileno(stream)) == 1 && !dumb;

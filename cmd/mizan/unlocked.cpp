@@ -24,7 +24,7 @@ bool on_tmpfs(const fs::path& folder) {
 // A folder of ours alone, on a file system that lives in memory.
 Result<fs::path> runtime_folder() {
   std::vector<fs::path> places;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread sets the environment
   if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime == '/')
     places.emplace_back(fs::path(runtime) / "mizan");
   places.emplace_back(fmt::format("/run/user/{}/mizan", ::getuid()));

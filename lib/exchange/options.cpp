@@ -8,7 +8,7 @@
 namespace mizan::exchange {
 namespace {
 
-constexpr size_t kMostOptions = 64 * 1024;
+constexpr size_t kMostOptions = size_t{64} << 10;
 constexpr size_t kMostIssuers = 64;
 constexpr size_t kMostOfficers = 64;
 constexpr size_t kMostUri = 512;

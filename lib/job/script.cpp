@@ -172,6 +172,7 @@ Result<void> take_option(const std::string& name, const std::string& value, size
 
 tl::unexpected<Error> unknown_option(const std::string& word, size_t line) {
   std::vector<std::string_view> names;
+  names.reserve(kOptions.size());
   for (const Option& option : kOptions) names.push_back(option.name);
   const auto close = nearest(word, names);
   std::string what = "is no #SBATCH option that Mizan reads";

@@ -256,7 +256,7 @@ Result<Response> Client::Impl::run_once(const Call& call) {
     std::optional<Result<Response>> result;
     asio::co_spawn(
         io, [&]() -> asio::awaitable<void> { result = co_await attempt(call); },
-        [](std::exception_ptr thrown) {
+        [](const std::exception_ptr& thrown) {
           if (thrown) std::rethrow_exception(thrown);
         });
     io.restart();

@@ -107,7 +107,7 @@ Result<Date> parse_date(std::string_view text) {
 }
 
 std::string to_string(Date date) {
-  const std::string digits = std::to_string(date.yyyymmdd);
+  std::string digits = std::to_string(date.yyyymmdd);
   if (digits.size() != 8) return digits;
   return digits.substr(0, 4) + "-" + digits.substr(4, 2) + "-" + digits.substr(6, 2);
 }

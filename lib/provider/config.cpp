@@ -30,9 +30,10 @@ Result<std::optional<uint64_t>> number(const YamlMap& map, const std::string& ke
                                        uint64_t most) {
   MIZAN_TRY(text, map.text(key));
   if (!text) return std::nullopt;
+  const std::string_view digits = *text;
   uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size() || value < least || value > most)
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc{} || end != digits.data() + digits.size() || value < least || value > most)
     return fault_at(
         map.field(key), map.at(key),
         "must be a whole number between " + std::to_string(least) + " and " + std::to_string(most));
@@ -49,7 +50,7 @@ Result<void> read_duration(const YamlMap& map, const std::string& key, uint64_t&
 }
 
 std::filesystem::path resolve(const std::string& text, const std::filesystem::path& folder) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread sets the environment
   const char* home = std::getenv("HOME");
   if (text.starts_with("~/") && home != nullptr)
     return std::filesystem::path(home) / text.substr(2);

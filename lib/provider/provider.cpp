@@ -131,7 +131,7 @@ Readiness probe_machine(const ProviderConfig& config) {
 }
 
 Result<void> run_provider(const ProviderConfig& config, const SecretKey& key,
-                          const ProviderEvents& events, std::stop_token stop) {
+                          const ProviderEvents& events, const std::stop_token& stop) {
   MIZAN_TRY(url, net::parse_url(config.exchange));
   url.ca = config.ca.string();
   std::error_code error;

@@ -34,6 +34,6 @@ Readiness probe_machine(const ProviderConfig& config);
 /// agent holds the state folder, the machine lacks something, the exchange is another one than
 /// before. Waits for an exchange that it has never met.
 Result<void> run_provider(const ProviderConfig& config, const SecretKey& key,
-                          const ProviderEvents& events, std::stop_token stop);
+                          const ProviderEvents& events, const std::stop_token& stop);
 
 }  // namespace mizan::provider

@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include <cstdio>
+#include <algorithm>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -34,6 +34,15 @@ uint64_t number_at(const json::object& object, std::string_view key) {
 std::string text_of(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+/// /proc/uptime's first number, whose seconds have two digits behind the point.
+std::optional<uint64_t> uptime_ms(std::string_view text) {
+  const size_t point = std::min(text.find('.'), text.size());
+  const auto seconds = parse_number(text.substr(0, point));
+  const auto hundredths = parse_number(text.substr(std::min(point + 1, text.size()), 2));
+  if (!seconds || !hundredths) return std::nullopt;
+  return *seconds * 1000 + *hundredths * 10;
 }
 
 ProcessId process_at(const json::object& object, std::string_view key) {
@@ -100,11 +109,9 @@ uint64_t JobFiles::ran_ms(bool over) const {
   if (!begin) return 0;
   uint64_t end = boottime_ms();
   if (over) {
-    unsigned long long seconds = 0;
-    unsigned hundredths = 0;
     auto text = read_file(ended(), 100);
-    if (text && std::sscanf(text->c_str(), "%llu.%2u", &seconds, &hundredths) == 2)
-      end = seconds * 1000 + hundredths * 10;
+    if (auto uptime = text ? uptime_ms(*text) : std::nullopt)
+      end = *uptime;
     else if (auto found = read_time(lost()))
       end = *found;
   }

@@ -7,7 +7,7 @@
 #include "sandbox/sys.hpp"
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
 #include <linux/capability.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -58,11 +58,19 @@ void check_programs(const Options& options, Capabilities& found) {
     found.runtime_version = version->substr(0, version->find('\n'));
 }
 
+/// Whether a kernel's release, like "6.1.0-18-amd64", is known to be below 5.12.
+bool is_too_old(std::string_view release) {
+  const char* const end = release.data() + release.size();
+  unsigned major = 0, minor = 0;
+  const auto first = std::from_chars(release.data(), end, major);
+  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return false;
+  if (std::from_chars(first.ptr + 1, end, minor).ec != std::errc{}) return false;
+  return major < 5 || (major == 5 && minor < 12);
+}
+
 void check_kernel(Capabilities& found) {
   utsname name{};
-  unsigned major = 0, minor = 0;
-  if (::uname(&name) == 0 && std::sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-      (major < 5 || (major == 5 && minor < 12)))
+  if (::uname(&name) == 0 && is_too_old(name.release))
     found.missing.push_back("Linux " + std::string(name.release) +
                             " is too old; 5.12 or later is needed");
   auto spaces = read_file("/proc/sys/user/max_user_namespaces");

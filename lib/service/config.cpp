@@ -48,9 +48,10 @@ Result<void> number(const YamlMap& map, const std::string& key, uint64_t least, 
                     Set set) {
   MIZAN_TRY(text, map.text(key));
   if (!text) return {};
+  const std::string_view digits = *text;
   uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size() || value < least || value > most)
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc{} || end != digits.data() + digits.size() || value < least || value > most)
     return fault_at(
         key, map.at(key),
         "must be a whole number between " + std::to_string(least) + " and " + std::to_string(most));

@@ -37,6 +37,7 @@ void Sequencer::submit(Command command, std::optional<exchange::Idempotency> ide
       waiting_.push_back({std::move(command), std::move(idempotency), std::move(done)});
   }
   if (refused) {
+    // NOLINTNEXTLINE(bugprone-use-after-move): moved only where nothing is refused
     if (done) done(fail(*std::move(refused)));
     return;
   }

@@ -1,6 +1,7 @@
 // Programs, files and claims: the small parts.
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/claims.hpp"
+#include "sandbox/job_files.hpp"
 #include "sandbox/process.hpp"
 #include "sandbox/sys.hpp"
 #include "sandbox/tree_writer.hpp"
@@ -82,6 +83,21 @@ TEST(FilesTest, RemovesTreesWithoutFollowingLinks) {
   EXPECT_TRUE(std::filesystem::exists(other.path / "kept"));
   EXPECT_TRUE(remove_tree(folder.path / "tree"));
   EXPECT_TRUE(remove_tree(folder.path / "not/there"));
+}
+
+TEST(FilesTest, TellHowLongAJobRan) {
+  TemporaryFolder folder;
+  const JobFiles files(folder.path / "kept", folder.path / "run", "job");
+  ASSERT_TRUE(make_folder(files.run, 0700));
+  EXPECT_EQ(files.ran_ms(true), 0U);
+  ASSERT_TRUE(write_file(files.started(), "1000"));
+  ASSERT_TRUE(write_file(files.ended(), "12.07 20.00\n"));
+  EXPECT_EQ(files.ran_ms(true), 11'070U);
+  ASSERT_TRUE(write_file(files.lost(), "4000"));
+  for (const char* torn : {"12", "12.", "x.07", ""}) {
+    ASSERT_TRUE(write_file(files.ended(), torn));
+    EXPECT_EQ(files.ran_ms(true), 3000U) << torn;
+  }
 }
 
 TEST(ClaimsTest, EachIsHeldOnceUntilItsOwnerIsGone) {
