@@ -77,6 +77,28 @@ contract CloseTest is Harness {
         vm.assertEq(balance(provider), net);
     }
 
+    /// @dev As the provider's agent signs it for the very voucher: what the fee leaves, in whole nano-USD. A fee that
+    /// is rounded in the token's finer unit leaves a part of one less than a fee that is rounded in nano-USD.
+    function testFuzz_provider_s_word_holds_at_any_scale(uint8 decimals, uint256 seconds_, uint256 rate, uint256 bps)
+        public
+    {
+        decimals = uint8(within(decimals, 6, 18));
+        seconds_ = within(seconds_, 1, 3600);
+        useToken(new TestToken(decimals));
+        fund(buyer, 10_000 * 10 ** uint256(decimals));
+        Bid memory bid = aBid();
+        bid.maxRate = within(rate, 1, RATE);
+        bid.maxFeeBps = within(bps, 0, 10_000);
+        Terms memory terms = termsOf(bid);
+        bytes32 id = openAs(provider, terms, bid);
+        warpTo(now_ + seconds_);
+        IComputeEscrow.CloseItem memory item = closing(terms, costOf(terms, seconds_));
+        item.minPaid = uint128(uint256(item.cumulative) * (10_000 - terms.feeBps) / 10_000);
+        item.closeSignature = signClose(PROVIDER_KEY, id, item.minPaid);
+        isFault(tryClose(relayer, item), 0);
+        vm.assertLe(uint256(item.minPaid) * 10 ** uint256(decimals) / 1e9, balance(provider));
+    }
+
     function test_claims_count_for_the_least_that_is_paid() public {
         (Terms memory terms,) = _openFor1000();
         isFault(claim(terms, costOf(terms, 1000)), 0);

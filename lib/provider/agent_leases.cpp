@@ -195,8 +195,10 @@ void Agent::deliver(LeaseRun& run) {
   const LeaseRecord& record = run.record;
   eip712::Close close;
   close.lease = record.lease;
-  // Never below what the vouchers that we hold promise.
-  close.min_paid = record.vouchered - record.vouchered * record.terms.fee_bps / 10'000;
+  // Never below what the vouchers that we hold promise; in whole nano-USD, of which a token with
+  // more decimals than nine leaves a part to the provider.
+  const uint32_t kept = kWholeBps - std::min<uint32_t>(kWholeBps, record.terms.fee_bps);
+  close.min_paid = part_of(Money{record.vouchered}, kept).nano;
   run.close_again_at_ms = now_ms() + kCloseAgainMs;
   parts_.link.send(close_message(ask_reply(Pending::Kind::close, record.lease), close,
                                  eip712::sign(domain_, close, parts_.key)));

@@ -58,6 +58,8 @@ class PlainContract {
     return it == leases_.end() ? nullptr : &it->second;
   }
   u128 units(u128 nano) const;  ///< rounded down
+  /// In all, of a voucher: what the time up to now bounds, and never below what was claimed.
+  u128 payable(const Lease& lease, uint64_t now, u128 voucher) const;
   static u128 fee_of(const eip712::Terms& terms, u128 total) {
     return total * terms.fee_bps / 10'000;
   }
@@ -66,7 +68,6 @@ class PlainContract {
   using Facts = std::vector<exchange::ChainFact>;
   Result<Facts> open(const Sent& sent, uint64_t now);
   Result<Facts> stop(const Sent& sent, Lease& lease, uint64_t now);
-  u128 payable(const Lease& lease, uint64_t now, u128 voucher) const;
   u128 locked(const Lease& lease, uint64_t now) const;
   u128 pay(Lease& lease, u128 total);
   u128 refund(Lease& lease, u128 amount);

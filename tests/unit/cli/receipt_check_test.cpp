@@ -122,6 +122,13 @@ TEST(ReceiptCheck, on_a_chain_amounts_are_whole_units_of_the_token) {
   b.receipt.charged = b.receipt.paid = 26'000;
   b.receipt.fee = 0;
   b.receipt.refunded = 454'000;
+  b.close->min_paid = 26'400 - 528;
+  sign(b, parties);
+  EXPECT_EQ(wrong_rules(b), "");
+  b.close->min_paid = 27'000;
+  sign(b, parties);
+  EXPECT_EQ(wrong_rules(b), "paid is at least what the provider asked at the close; ");
+  b.close->min_paid = 26'999;  // as the contract holds it: in whole units
   sign(b, parties);
   EXPECT_EQ(wrong_rules(b), "");
   b.domain = eip712::Domain::evm(1, parties.meter.address());
