@@ -322,6 +322,24 @@ contract BatchTest is Harness {
         isFault(escrow.closeMany(closes)[7], IComputeEscrow.NotOpen.selector);
     }
 
+    /// @dev What is no item at all, here a 129th bit in `minPaid`, is nothing that can be skipped.
+    function test_malformed_item_reverts_the_batch() public {
+        IComputeEscrow.CloseItem[] memory closes = _opened(2);
+        bytes memory data = abi.encodeCall(IComputeEscrow.closeMany, (closes));
+        uint256 second; // its place, counted from the first of the items' places
+        assembly ("memory-safe") {
+            second := mload(add(data, 132))
+        }
+        uint256 minPaid = 32 + 4 + 64 + second + 17 * 32;
+        assembly ("memory-safe") {
+            mstore(add(data, minPaid), shl(128, 1))
+        }
+        vm.prank(relayer);
+        (bool done,) = address(escrow).call(data);
+        vm.assertTrue(!done);
+        vm.assertTrue(isOpen(escrow.leaseId(closes[0].terms)));
+    }
+
     /// @dev Providers may be contracts that burn gas; and shares whose sum would overflow are no reason to revert.
     function test_hostile_closes() public {
         Payee[] memory payees = new Payee[](2);
