@@ -434,6 +434,17 @@ contract CloseTest is Harness {
         isFault(_cancelFor(c, s, 0), IComputeEscrow.NonceSpent.selector);
     }
 
+    function test_no_relay_fee_where_none_is_allowed() public {
+        Cancel memory c = Cancel(buyer, 2, 0xf0, 9, now_, 0);
+        bytes32 typeHash = keccak256(
+            "CancelBids(address owner,uint64 word,uint256 mask,uint64 nonce,uint64 deadline,uint128 maxRelayFee)"
+        );
+        bytes memory s = signed(BUYER_KEY, keccak256(abi.encode(typeHash, c)));
+        isFault(_cancelFor(c, s, 1), IComputeEscrow.RelayFeeTooHigh.selector);
+        isFault(_cancelFor(c, s, 0), 0);
+        vm.assertEq(balance(relayer), 0);
+    }
+
     // ------------------------------------------------------------------ payees
 
     function _hash(Payee[] memory payees) private pure returns (bytes32) {

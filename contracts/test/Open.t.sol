@@ -406,6 +406,19 @@ contract OpenTest is Harness {
         vm.assertEq(escrow.bidBits(buyer, 1), 1 << 143);
     }
 
+    function test_opening_that_fails_late_leaves_other_bits() public {
+        vm.prank(buyer);
+        escrow.cancelBids(0, 0xF0);
+        Bid memory bid = aBid();
+        bid.nonce = 9;
+        bid.maxTotal = 1e30;
+        bid.maxRate = 1e18;
+        IComputeEscrow.OpenItem[] memory items = new IComputeEscrow.OpenItem[](1);
+        items[0] = opening(relayer, termsOf(bid), bid);
+        isFault(openMany(items)[0], IComputeEscrow.InsufficientBalance.selector);
+        vm.assertEq(escrow.bidBits(buyer, 0), 0xF0);
+    }
+
     function test_last_nonce_of_all() public {
         Bid memory bid = aBid();
         bid.nonce = type(uint64).max;
