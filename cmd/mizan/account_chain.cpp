@@ -71,9 +71,15 @@ Result<int> withdraw(const Context& context, const std::string& usd, const std::
   MIZAN_TRY(chain, load_chain(context.home));
   MIZAN_TRY(amount, parse_usd(usd));
   MIZAN_TRY(units, units_from(amount, chain.decimals));
+  Address receiver;
+  if (!to.empty()) {
+    MIZAN_TRY(named, parse_address(to));
+    if (named.is_zero() || named == chain.token || named == chain.contract)
+      return bad_field("--to", "is nobody's address: what goes there is lost");
+    receiver = named;
+  }
   MIZAN_TRY(session, ChainSession::open(context, chain));
-  const Address own = session->key().address();
-  MIZAN_TRY(receiver, to.empty() ? Result<Address>(own) : parse_address(to));
+  if (to.empty()) receiver = session->key().address();
   MIZAN_CHECK(session->send("", {chain.contract, 0, escrow::withdraw(units, receiver)}));
   return tell_sent(context, chain, *session, "withdrew " + format_usd(amount));
 }

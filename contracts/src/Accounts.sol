@@ -113,7 +113,7 @@ abstract contract Accounts is IComputeEscrow, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IComputeEscrow
     function withdraw(uint256 amount, address to) external nonReentrant {
-        if (to == address(this)) revert NotAllowed(); // it would be nobody's
+        if (to == address(0) || to == address(this) || to == token) revert NotAllowed(); // it would be nobody's
         _takeBalance(msg.sender, amount);
         _push(msg.sender, to, amount);
     }

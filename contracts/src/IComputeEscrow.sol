@@ -168,7 +168,8 @@ interface IComputeEscrow {
     ) external;
 
     /// @notice Pays `amount` of the sender's balance out to `to`. Nothing can block it but the token itself, and where
-    /// the token blocks one address another may be named.
+    /// the token blocks one address another may be named; but not zero, the token or this contract, where it would be
+    /// nobody's.
     function withdraw(uint256 amount, address to) external;
 
     /// @notice Pays out to the owner itself by its signature, so that leaving needs no gas.

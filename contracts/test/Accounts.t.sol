@@ -141,9 +141,16 @@ contract AccountsTest is Harness {
         vm.expectRevert(IComputeEscrow.InsufficientBalance.selector);
         vm.prank(buyer);
         escrow.withdraw(9_997 * UNIT, buyer);
-        vm.expectRevert(IComputeEscrow.NotAllowed.selector);
-        vm.prank(buyer);
-        escrow.withdraw(UNIT, address(escrow));
+    }
+
+    function test_withdraw_to_nobody_is_refused() public {
+        address[3] memory nobody = [address(0), address(token), address(escrow)];
+        for (uint256 i; i < 3; ++i) {
+            vm.expectRevert(IComputeEscrow.NotAllowed.selector);
+            vm.prank(buyer);
+            escrow.withdraw(UNIT, nobody[i]);
+        }
+        vm.assertEq(balance(buyer), 10_000 * UNIT);
     }
 
     function test_withdraw_is_never_blocked() public {

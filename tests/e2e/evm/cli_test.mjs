@@ -116,6 +116,8 @@ test("deploy, deposit, open, claim, close, withdraw, audit", async () => {
   assert.equal(run("account", "deposit", "21").code, 1, "more than there is");
   assert.equal(run("account", "deposit", "0.0000001").code, 2, "finer than the token");
   assert.equal(must("account", "deposit", "15.5").balance, "15500000");
+  for (const nobody of ["0x" + "0".repeat(40), deployed.token, contract])
+    assert.equal(run("account", "withdraw", "1", "--to", nobody).code, 2, "it would be lost");
 
   const deal = await leaseFile(0);
   assert.equal(must("lease", "open", deal.path).state, "open");
