@@ -12,7 +12,8 @@ namespace mizan::settlement {
 namespace {
 
 constexpr u128 kLeastTip = 1;
-constexpr uint64_t kMostGas = 1'000'000'000;
+constexpr uint64_t kMostGas = 30'000'000;  // no block of some chains has more
+constexpr uint64_t kMostNonce = uint64_t{1} << 40;
 constexpr size_t kMostTransactions = 100'000;  // of a block
 
 std::string quantity(u128 number) {
@@ -151,7 +152,7 @@ Result<std::optional<Block>> Node::block(uint64_t number) {
 Result<uint64_t> Node::nonce(const Address& account, json::value at) {
   MIZAN_TRY(value, rpc_.call("eth_getTransactionCount", {hex0x(account.view()), std::move(at)}));
   const auto count = read_quantity64(value);
-  if (!count) return fail(lie("tells a nonce that is none"));
+  if (!count || *count > kMostNonce) return fail(lie("tells a nonce that is none"));
   return *count;
 }
 

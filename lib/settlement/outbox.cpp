@@ -12,6 +12,7 @@ constexpr uint64_t kMostGap = 64;         // nonces that are filled up at once
 constexpr uint64_t kCompactEvery = 2000;  // records
 constexpr uint64_t kMissingRounds = 3;    // until a nonce counts as another's
 constexpr size_t kMostAttempts = 40;      // each an eighth dearer: a factor of a hundred
+constexpr uint64_t kMostHole = 1024;      // unused nonces in all; more than any turn leaves
 constexpr size_t kMostId = 128;
 constexpr std::string_view kFiller = "fill-";
 constexpr size_t kMostData = 1 << 20;
@@ -19,6 +20,11 @@ constexpr size_t kMostData = 1 << 20;
 /// At least an eighth more, which is what nodes ask of a replacement.
 u128 raised(u128 fee) {
   return fee + fee / 8 + 1;
+}
+
+/// What it does may cost more by the time it is mined.
+uint64_t with_reserve(uint64_t gas) {
+  return gas + gas / 4 + 10'000;
 }
 
 bool says(const Error& error, std::initializer_list<std::string_view> words) {
@@ -168,7 +174,7 @@ Result<void> Outbox::step() {
   for (const auto& [number, entry] : state_.entries)
     if (entry.in_flight() && reachable) reachable = problems.note(follow(number, head, next_mined));
   if (reachable) reachable = problems.note(fill_gap(head, next_mined));
-  if (reachable) problems.note(send_queued(head));
+  if (reachable) problems.note(send_queued(head, next_mined));
   MIZAN_CHECK(forget_fillers());
   return problems.result();
 }
@@ -201,7 +207,7 @@ Result<void> Outbox::look_for_receipt(uint64_t number, const Block& head) {
     entry.transaction = attempt->hash;
     entry.block = receipt->block;
     memory_[number].missing = 0;
-    if (receipt->block + options_.depth > head.number) {
+    if (head.number < receipt->block || head.number - receipt->block < options_.depth) {
       memory_[number].looked_at = head.hash;
       return {};
     }
@@ -260,6 +266,9 @@ Result<void> Outbox::send(uint64_t number, const Block& head) {
   // Mined in the meantime, or another attempt was: the next round finds it.
   if (says(sent.error(), {"nonce too low", "nonce is too low"})) return {};
   if (says(sent.error(), {"underpriced", "base fee"})) return replace(number, head);
+  // It may have lied of the gas when it was asked first: no block has so much, or nobody pays it.
+  const auto gas = node_->estimate_gas(account(), entry.call);
+  if (gas && with_reserve(*gas) < entry.gas / 2) return replace(number, head);
   return fail(sent.error());
 }
 
@@ -284,7 +293,10 @@ Result<void> Outbox::replace(uint64_t number, const Block& head) {
     return fail(ErrorCode::limit_exceeded,
                 entry.id + " was replaced 40 times and is not mined: it waits");
   MIZAN_TRY(fees, fees_for(head, entry.attempts));
-  MIZAN_CHECK(sign_and_keep(number, entry.nonce, entry.gas, fees));
+  // Anew, for the node may have lied; but where the attempt that waits counts as done, it says no.
+  const auto estimate = node_->estimate_gas(account(), entry.call);
+  const uint64_t gas = estimate ? with_reserve(*estimate) : entry.gas;
+  MIZAN_CHECK(sign_and_keep(number, entry.nonce, gas, fees));
   const SignedTransaction made = sign(transaction_of(entry, fees), *key_);
   memory_[number].sent_at = head.number;
   const auto sent = node_->send(made);
@@ -307,6 +319,12 @@ Result<void> Outbox::fill_gap(const Block& head, uint64_t next_mined) {
   for (const auto& [number, entry] : state_.entries)
     if (entry.in_flight() && entry.nonce >= next_mined) lowest = std::min(lowest, entry.nonce);
   if (lowest == UINT64_MAX || lowest <= next_mined) return {};
+  if (lowest - next_mined > kMostHole)
+    return fail(ErrorCode::conflict,
+                "nonces " + std::to_string(next_mined) + " to " + std::to_string(lowest - 1) +
+                    " of " + hex0x(account().view()) +
+                    " are unused, and more than were ever ours: the node is wrong, or was; nothing "
+                    "is spent to fill them up");
   MIZAN_TRY(pending, node_->pending_nonce(account()));
   if (pending >= lowest) return {};
   // More may be gone, in a deep turn: the next ones follow when these are mined.
@@ -334,7 +352,7 @@ Result<void> Outbox::forget_fillers() {
   return {};
 }
 
-Result<void> Outbox::send_queued(const Block& head) {
+Result<void> Outbox::send_queued(const Block& head, uint64_t next_mined) {
   std::vector<uint64_t> queued;
   size_t waiting = 0;
   std::vector<uint64_t> unused;  // fillers that a crash left without their nonce
@@ -347,10 +365,12 @@ Result<void> Outbox::send_queued(const Block& head) {
     MIZAN_CHECK(end(number, SendState::refused, "its nonce is used by now"));
   if (queued.empty()) return {};
   MIZAN_TRY(pending, node_->pending_nonce(account()));
-  if (state_.next_nonce != 0 && pending > state_.next_nonce + kMostGap)
+  // Whoever believes a nonce far above has to fill up all that lies below it.
+  const uint64_t expected = state_.next_nonce != 0 ? state_.next_nonce : next_mined;
+  if (pending > expected + kMostGap)
     return fail(ErrorCode::conflict,
                 "the node expects nonce " + std::to_string(pending) + " of " +
-                    hex0x(account().view()) + ", far above " + std::to_string(state_.next_nonce) +
+                    hex0x(account().view()) + ", far above " + std::to_string(expected) +
                     ": the node is wrong, or another program sends with this key");
   uint64_t nonce = std::max(state_.next_nonce, pending);
   for (const uint64_t number : queued) {
@@ -363,8 +383,7 @@ Result<void> Outbox::send_queued(const Block& head) {
     }
     if (!gas) return fail(gas.error());
     MIZAN_TRY(fees, fees_for(head, {}));
-    // What it does may cost more by the time it is mined.
-    MIZAN_CHECK(sign_and_keep(number, nonce, *gas + *gas / 4 + 10'000, fees));
+    MIZAN_CHECK(sign_and_keep(number, nonce, with_reserve(*gas), fees));
     ++nonce;
     ++waiting;
     MIZAN_CHECK(send(number, head));

@@ -120,7 +120,7 @@ class Outbox {
   Result<void> send(uint64_t number, const Block& head);
   Result<void> replace(uint64_t number, const Block& head);
   Result<void> fill_gap(const Block& head, uint64_t next_mined);
-  Result<void> send_queued(const Block& head);
+  Result<void> send_queued(const Block& head, uint64_t next_mined);
   Result<void> end(uint64_t number, SendState state, std::string reason);
   Result<Fees> fees_for(const Block& head, const std::vector<Attempt>& before);
   Result<void> sign_and_keep(uint64_t number, uint64_t nonce, uint64_t gas, const Fees& fees);

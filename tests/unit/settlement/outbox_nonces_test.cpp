@@ -24,29 +24,36 @@ struct QuietNode {
   uint64_t next_nonce = 0;  ///< with those that wait
   uint64_t mined = 0;
   bool shows_receipts = false;
+  std::string gas = "0x5208";
+  uint64_t head = 100;
+  bool knows = false;    ///< what was sent
+  bool refuses = false;  ///< whatever is sent
   std::vector<std::string> sent{};
 
   json::value result(std::string_view method, const json::array& params) {
     if (method == "eth_chainId") return "0x1";
     if (method == "eth_getBlockByNumber")
-      return json::object{{"number", params.at(0) == "0x0" ? "0x0" : "0x64"},
-                          {"hash", word("a block")},
-                          {"parentHash", word("its parent")},
-                          {"timestamp", "0x1"},
-                          {"baseFeePerGas", "0x1"}};
+      return json::object{
+          {"number",
+           params.at(0) == "latest" ? json::value(fmt::format("{:#x}", head)) : params.at(0)},
+          {"hash", word("a block")},
+          {"parentHash", word("its parent")},
+          {"timestamp", "0x1"},
+          {"baseFeePerGas", "0x1"}};
     if (method == "eth_getTransactionCount") {
       const uint64_t count = params.at(1) == "pending"  ? next_nonce
                              : params.at(1) == "latest" ? mined
                                                         : 0;
       return json::value(fmt::format("{:#x}", count));
     }
-    if (method == "eth_estimateGas") return "0x5208";
+    if (method == "eth_estimateGas") return json::value(gas);
     if (method == "eth_maxPriorityFeePerGas") return "0x1";
     if (method == "eth_sendRawTransaction") {
       sent.emplace_back(params.at(0).get_string());
       const auto raw = parse_hex(sent.back());
       return json::value(hex0x(keccak256(*raw).view()));
     }
+    if (method == "eth_getTransactionByHash" && knows) return json::object{{"hash", params.at(0)}};
     if (method == "eth_getTransactionReceipt" && shows_receipts)
       return json::object{{"transactionHash", params.at(0)},
                           {"blockNumber", "0x64"},
@@ -59,6 +66,11 @@ struct QuietNode {
   Node node() {
     const auto post = [this](const std::string& body) -> Result<std::string> {
       const json::value request = boost::json::parse(body);
+      if (refuses && request.at("method") == "eth_sendRawTransaction")
+        return boost::json::serialize(json::object{
+            {"jsonrpc", "2.0"},
+            {"id", request.at("id")},
+            {"error", json::object{{"code", -32'000}, {"message", "exceeds block gas limit"}}}});
       return boost::json::serialize(
           json::object{{"jsonrpc", "2.0"},
                        {"id", request.at("id")},
@@ -140,10 +152,10 @@ TEST_F(OutboxNonces, FillersThatNobodyNeedsAnyMoreAreForgotten) {
 }
 
 TEST_F(OutboxNonces, FillsAHoleOfAnySizePieceByPiece) {
-  node.next_nonce = 100;
+  node.next_nonce = node.mined = 100;
   live(100);
   ASSERT_EQ(nonces(), (std::vector<uint64_t>{100}));
-  node.next_nonce = 0;  // a deep turn took all that was done
+  node.next_nonce = node.mined = 0;  // a deep turn took all that was done
   std::set<uint64_t> seen;
   for (int round = 0; round < 5; ++round) {
     live(1000, 1);
@@ -171,6 +183,79 @@ TEST_F(OutboxNonces, WhatIsInABlockLetsTheNextOnesOutBeforeItIsDeep) {
   }
   ASSERT_TRUE(outbox->step());
   for (const Entry* entry : outbox->entries()) EXPECT_EQ(entry->state, SendState::mined);
+}
+
+TEST_F(OutboxNonces, OneLieOfTheFirstNonceSpendsNothing) {
+  for (const uint64_t lie : {uint64_t{65}, uint64_t{1'000'000}, uint64_t{1} << 40, UINT64_MAX}) {
+    node.next_nonce = lie;
+    live(100, 1);
+    EXPECT_FALSE(problem) << lie;
+    EXPECT_EQ(entries.at(0).state, SendState::queued) << lie;
+  }
+  EXPECT_TRUE(node.sent.empty());
+  node.next_nonce = 0;
+  live(100, 1);
+  EXPECT_TRUE(problem) << problem.error().message;
+  EXPECT_EQ(nonces(), (std::vector<uint64_t>{0}));
+}
+
+TEST_F(OutboxNonces, NodeThatLiedOfAllNoncesIsNotFilledUp) {
+  node.next_nonce = node.mined = 1'000'000;
+  live(100, 1);
+  ASSERT_EQ(nonces(), (std::vector<uint64_t>{1'000'000}));
+  node.next_nonce = node.mined = 0;  // honest from here on
+  const size_t before = node.sent.size();
+  live(100, 1);
+  EXPECT_FALSE(problem);
+  EXPECT_LE(node.sent.size(), before + 1) << "that one again, and no fillers";
+  EXPECT_EQ(nonces(), (std::vector<uint64_t>{1'000'000}));
+}
+
+TEST_F(OutboxNonces, GasThatNoBlockHasIsNotBelieved) {
+  node.next_nonce = 0;
+  node.gas = "0x3b9aca00";  // a billion
+  live(100, 1);
+  EXPECT_FALSE(problem);
+  EXPECT_EQ(entries.at(0).state, SendState::queued);
+  node.gas = "0x5208";
+  live(100, 1);
+  EXPECT_LT(entries.at(0).gas, 50'000U);
+}
+
+TEST_F(OutboxNonces, GasIsEstimatedAnewForWhatIsStuckOrRefused) {
+  for (const bool stuck : {true, false}) {
+    SCOPED_TRACE(stuck);
+    const auto own = journal::make_memory_journal(keccak256("outbox of its own"));
+    Node asks = node.node();
+    node.gas = "0x1312d00";  // twenty millions
+    auto outbox = Outbox::open(*own, asks, key);
+    node.next_nonce = 0;
+    node.knows = stuck;
+    node.refuses = !stuck;
+    ASSERT_TRUE(outbox->submit("call", {Address{{1}}, 0, {1, 2}}));
+    EXPECT_EQ(outbox->step().has_value(), stuck);
+    ASSERT_GT(outbox->entries().at(0)->gas, 20'000'000U);
+    node.gas = "0x5208";  // honest from here on
+    node.refuses = false;
+    for (int round = 0; round < 3; ++round) {
+      node.refuses = !stuck && round == 0;
+      node.head += 5;
+      (void)outbox->step();
+    }
+    EXPECT_LT(outbox->entries().at(0)->gas, 50'000U);
+  }
+}
+
+TEST_F(OutboxNonces, DepthOfAnySizeIsWaitedFor) {
+  Node asks = node.node();
+  node.next_nonce = 0;
+  node.shows_receipts = true;
+  auto outbox = Outbox::open(*disk, asks, key, {.depth = UINT64_MAX});
+  ASSERT_TRUE(outbox->submit("call", {Address{{1}}, 0, {1, 2}}));
+  ASSERT_TRUE(outbox->step());
+  node.mined = node.next_nonce = 1;
+  ASSERT_TRUE(outbox->step());
+  EXPECT_EQ(outbox->entries().at(0)->state, SendState::mined);
 }
 
 }  // namespace
