@@ -240,7 +240,8 @@ void Inspector::look_at_conflict(const Case& at) {
   const AgentHost::TurnedDown* said = at.agent.turned_down(at.lease.id);
   if (said == nullptr) return expect(at, false, "its agent did not turn it down");
   if (said->why.find("so many units") == std::string::npos)
-    return expect(at, at.agent.lost_its_ask(), said->why + ", though no write of its ask was lost");
+    return expect(at, at.agent.lost_its_ask() || offers_anew(at),
+                  said->why + ", though no write of its ask was lost, nor was it replaced");
   uint64_t sold = at.lease.units();
   uint64_t given_up = 0;
   std::string late;
@@ -259,6 +260,19 @@ void Inspector::look_at_conflict(const Case& at) {
          "the exchange sold " + std::to_string(sold) + " units of " + std::to_string(all));
   expect(at, sold + given_up > all,
          "turned down, though nothing kept its agent from freeing its units:" + late);
+}
+
+/// Whether its agent had just signed a newer ask, of all that it has free, which was taken before
+/// its refusal; it was matched by the former one while that was on its way.
+bool Inspector::offers_anew(const Case& at) const {
+  const uint64_t away = world_.troubles.all_of(
+      at.agent.place(), at.matched - std::min(at.matched, kSetBackMs), at.now);
+  const auto offers = auditor_.core().offers("", "", 1'000);
+  return offers && std::any_of(offers->begin(), offers->end(), [&](const exchange::Offer& offer) {
+           return offer.ask.provider == at.lease.terms.provider &&
+                  offer.id != at.lease.terms.ask_hash &&
+                  (offer.ask.from + 1) * 1'000 + away + kBeatMs >= at.lease.matched_at.ms;
+         });
 }
 
 /// By when the agent has the units of a lease free that the exchange has ended.

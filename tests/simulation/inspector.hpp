@@ -31,6 +31,7 @@ class Inspector {
   bool look_at_refusal(const Case& at);
   void look_at_excuse(const Case& at);
   void look_at_conflict(const Case& at);
+  bool offers_anew(const Case& at) const;
   uint64_t free_by_ms(const LeaseId& id, const AgentHost& agent, uint64_t ended_ms,
                       uint64_t until_ms) const;
   void look_at_own_end(const Case& at);
