@@ -29,31 +29,21 @@ const KnownParty& Exchange::Core::known_party(const Address& account) {
   known.hash = hash_of_encoding(mizan::encode(party));
   const auto facts = state.facts.find(account);
   known.until = ~uint64_t{0};
-  if (facts != state.facts.end()) {
-    known.person = facts->second.person;
-    if (facts_hold(facts->second)) known.until = facts->second.expires_at;
-  }
+  if (facts != state.facts.end() && facts_hold(facts->second))
+    known.until = facts->second.expires_at;
   return known_parties_.insert_or_assign(account, known).first->second;
 }
 
 const Judgement& Exchange::Core::judge_deal(const Deal& deal) {
   MemoKey key;
   key.ask = deal.ask.facts_hash;
-  const KnownParty& provider = known_party(deal.ask.ask.provider);
-  key.provider = provider.hash;
-  const Hash32 provider_person = provider.person;
-  const KnownParty& buyer = known_party(deal.buyer);
-  key.buyer = buyer.hash;
-  const Hash32 person = buyer.person;
-  key.same_person = !person.is_zero() && person == provider_person;
+  key.provider = known_party(deal.ask.ask.provider).hash;
+  key.buyer = known_party(deal.buyer).hash;
+  key.same_person = pays_itself(deal.buyer, deal.ask.ask.provider, payees_of(deal.ask.facts));
   if (!deal.ask.facts.payees.empty()) {
     Bytes known;
-    for (const AskPayee& one : deal.ask.facts.payees) {
-      const KnownParty& payee = known_party(one.payee.to);
-      append(known, payee.hash.view());
-      key.same_person = key.same_person || one.payee.to == deal.buyer ||
-                        (!person.is_zero() && payee.person == person);
-    }
+    for (const AskPayee& one : deal.ask.facts.payees)
+      append(known, known_party(one.payee.to).hash.view());
     key.payees = keccak256(known);
   }
   key.declaration = deal.declaration_hash;

@@ -94,6 +94,7 @@ struct State {
   std::map<AnswerKey, KeptAnswer> answers;
   PolicyInForce policy;
   IdMap<Address, PartyFacts> facts;
+  IdMap<Address, std::vector<Subject>> proven;  ///< persons and groups, for good; ascending
   std::map<Subject, Listings> listings;
   std::set<Address> prohibited;  ///< listed, and a rule prohibited a live lease of theirs for it
   std::map<std::string, eip712::LicenceOnFile> licences;           ///< by number
@@ -104,7 +105,7 @@ struct State {
   bool chain_away = false;          ///< and ChainAway
   Address clearance;                ///< the exchange's own key
   MIZAN_FIELDS(config, sequence, now, resumed_at, lease_count, ledger, asks, bids, providers,
-               leases, grants, answers, policy, facts, listings, prohibited, licences,
+               leases, grants, answers, policy, facts, proven, listings, prohibited, licences,
                policy_nonces, worked, stray, gas_low, chain_away, clearance)
 };
 
@@ -284,6 +285,8 @@ class Exchange::Core {
   Result<void> take_nonce(const Address& signer, uint64_t nonce, uint64_t deadline,
                           std::string_view what);
   Result<void> check_officer(const Address& address) const;
+  /// The persons and groups of an account, with those of the facts.
+  Result<std::vector<Subject>> proven_with(const Address& account, const PartyFacts& facts) const;
   Result<void> set_rules(const PolicyInForce& policy);
   void forget_judgements();
   std::vector<Address> accounts_of(const std::vector<Subject>& subjects) const;
@@ -437,6 +440,7 @@ inline constexpr uint64_t kKeepAnswerMs = 24ULL * 3600 * 1000;
 inline constexpr uint64_t kKeepLeaseMs = 7 * 24ULL * 3600 * 1000;
 inline constexpr size_t kMostExcluded = 64;
 inline constexpr uint32_t kMostJudged = 1000;  ///< candidates of one search that policy turned down
+inline constexpr size_t kMostProven = 16;      ///< persons and groups of one account, ever
 inline constexpr uint64_t kHoldMs = 24ULL * 3600 * 1000;
 
 std::shared_ptr<const policy::RuleSet> empty_rules();

@@ -76,13 +76,12 @@ bool Exchange::Core::facts_hold(const PartyFacts& facts) const {
   return seconds_now() < facts.expires_at && options.issuers.contains(facts.issuer);
 }
 
-/// Whoever was once proven to be of a person or a group stays counted with it.
+/// Whoever was once proven to be of a person or a group stays counted with it, whatever a later
+/// proof leaves out.
 std::vector<Subject> Exchange::Core::subjects_of(const Address& account) const {
   std::vector<Subject> out{subject_of(account)};
-  const auto facts = state.facts.find(account);
-  if (facts == state.facts.end()) return out;
-  if (!facts->second.person.is_zero()) out.push_back({SubjectKind::person, facts->second.person});
-  if (!facts->second.group.is_zero()) out.push_back({SubjectKind::group, facts->second.group});
+  if (const auto proven = state.proven.find(account); proven != state.proven.end())
+    out.insert(out.end(), proven->second.begin(), proven->second.end());
   return out;
 }
 
@@ -221,10 +220,14 @@ CaseFile Exchange::Core::case_anew(const Lease& lease) const {
 }
 
 bool Exchange::Core::same_person(const Address& a, const Address& b) const {
-  const auto one = state.facts.find(a);
-  const auto other = state.facts.find(b);
-  return one != state.facts.end() && other != state.facts.end() && !one->second.person.is_zero() &&
-         one->second.person == other->second.person;
+  const auto one = state.proven.find(a);
+  if (one == state.proven.end()) return false;
+  const auto other = state.proven.find(b);
+  if (other == state.proven.end()) return false;
+  return std::any_of(one->second.begin(), one->second.end(), [&other](const Subject& subject) {
+    return subject.kind == SubjectKind::person &&
+           std::binary_search(other->second.begin(), other->second.end(), subject);
+  });
 }
 
 bool Exchange::Core::pays_itself(const Address& buyer, const Address& provider,

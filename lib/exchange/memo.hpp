@@ -31,7 +31,6 @@ struct MemoKey {
 /// What is known of an account now, until its facts expire.
 struct KnownParty {
   policy::Party party;
-  Hash32 person;
   Hash32 hash;
   uint64_t until = 0;  ///< seconds since 1970
 };

@@ -14,7 +14,6 @@ using policy::Fact;
 
 constexpr size_t kLongestText = 512;
 constexpr size_t kMostEntries = 64;
-constexpr size_t kMostCountedBefore = 60;
 constexpr size_t kMostLicences = 10'000;
 constexpr uint64_t kMostAheadS = 300;
 
@@ -146,6 +145,22 @@ Result<Answer> Exchange::Core::run(const SetPolicy& command) {
   return Answer{};
 }
 
+Result<std::vector<Subject>> Exchange::Core::proven_with(const Address& account,
+                                                         const PartyFacts& facts) const {
+  std::vector<Subject> out;
+  if (const auto known = state.proven.find(account); known != state.proven.end())
+    out = known->second;
+  for (const Subject& subject :
+       {Subject{SubjectKind::person, facts.person}, Subject{SubjectKind::group, facts.group}})
+    if (!subject.id.is_zero()) out.push_back(subject);
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  if (out.size() <= kMostProven) return out;
+  return fail(ErrorCode::limit_exceeded,
+              "the account has proven to be of 16 persons and groups, which is the most: it is "
+              "counted with each of them for good");
+}
+
 Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   const Address& account = command.account;
   const PartyFacts& facts = command.facts;
@@ -156,22 +171,17 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   if (facts.expires_at <= seconds_now() ||
       facts.issued_at > sum_or_most(seconds_now(), kMostAheadS))
     return fail(ErrorCode::credential_expired, "the credential is past its time, or before it");
-  const bool buys = live_leases.contains(account);
-  if (buys)
-    for (const Lease* lease : leases_of(account))
-      if (!lease->over() && lease->terms.buyer == account &&
-          lease->counted.size() > kMostCountedBefore)
-        return fail(ErrorCode::limit_exceeded,
-                    "the account has proven to be of too many persons and groups while it leases");
+  MIZAN_TRY(proven, proven_with(account, facts));
   const bool was_frozen = is_frozen(account);
   const auto known = state.facts.find(account);
   const bool moved = known != state.facts.end() &&
                      (known->second.person != facts.person || known->second.group != facts.group ||
                       mizan::encode(known->second.parent_hq) != mizan::encode(facts.parent_hq));
   state.facts.insert_or_assign(account, facts);
+  if (!proven.empty()) state.proven.insert_or_assign(account, std::move(proven));
   forget_judgements();
   const std::vector<Subject> subjects = subjects_of(account);
-  if (buys)
+  if (live_leases.contains(account))
     for (const Lease* lease : leases_of(account))
       if (!lease->over() && lease->terms.buyer == account)
         count_more(state.leases.find(lease->id)->second, subjects);
@@ -184,7 +194,7 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   return Answer{};
 }
 
-/// Whom a subject stands for, as far as they have proven it.
+/// Whom a subject stands for, as far as they have ever proven it.
 std::vector<Address> Exchange::Core::accounts_of(const std::vector<Subject>& subjects) const {
   std::vector<Address> out;
   for (const Subject& subject : subjects) {
@@ -193,11 +203,9 @@ std::vector<Address> Exchange::Core::accounts_of(const std::vector<Subject>& sub
     std::copy(subject.id.bytes.begin() + 12, subject.id.bytes.end(), account.bytes.begin());
     out.push_back(account);
   }
-  for (const auto& [account, facts] : state.facts)
+  for (const auto& [account, proven] : state.proven)
     for (const Subject& subject : subjects)
-      if ((subject.kind == SubjectKind::person && subject.id == facts.person) ||
-          (subject.kind == SubjectKind::group && subject.id == facts.group))
-        out.push_back(account);
+      if (std::binary_search(proven.begin(), proven.end(), subject)) out.push_back(account);
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
@@ -312,8 +320,15 @@ Result<void> Exchange::Core::check_policy() const {
     return fail(ErrorCode::corrupted, std::string("the snapshot contradicts itself: ") + what);
   };
   if (!read_policy_options(state.policy.options)) return bad("the policy's options");
-  for (const auto& [account, facts] : state.facts)
+  for (const auto& [account, facts] : state.facts) {
     if (!check_facts(facts)) return bad("an account's facts");
+    const auto proven = state.proven.find(account);
+    const auto all = proven_with(account, facts);
+    if (!all || *all != (proven == state.proven.end() ? std::vector<Subject>{} : proven->second))
+      return bad("an account's persons and groups");
+  }
+  for (const auto& [account, proven] : state.proven)
+    if (!state.facts.contains(account)) return bad("an account's persons and groups");
   for (const auto& [subject, lists] : state.listings)
     if (lists.empty()) return bad("a listing");
   for (const auto& [number, licence] : state.licences)

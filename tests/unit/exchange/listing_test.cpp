@@ -53,6 +53,30 @@ TEST_F(PolicyTest, AListingOfAGroupReachesWhoeverProvesToBeOfIt) {
   w.check_replay();
 }
 
+TEST_F(PolicyTest, WhoIsListedByItsPersonStaysSoWhateverALaterProofHides) {
+  w.prove(kBuyer, {.person = 3});
+  auto list = w.listing("block");
+  list.listing.person = test::pairwise('p', 3);
+  w.ok(list);
+  ASSERT_TRUE(w.core.is_frozen(party(kBuyer)));
+  w.prove(kBuyer, {.person = 0});
+  EXPECT_TRUE(w.core.is_frozen(party(kBuyer)));
+  EXPECT_EQ(w.code(w.want(kBuyer, 2, kTraining)), ErrorCode::policy_blocked);
+  w.prove(kBuyer, {.person = 4});
+  EXPECT_TRUE(w.core.is_frozen(party(kBuyer)));
+  w.check_replay();
+  list = w.listing("block", false);
+  list.listing.person = test::pairwise('p', 3);
+  w.ok(list);
+  EXPECT_FALSE(w.core.is_frozen(party(kBuyer)));
+  // Whoever hides it before it is listed is listed too.
+  w.prove(kBuyer, {.person = 0});
+  list = w.listing("block");
+  list.listing.person = test::pairwise('p', 4);
+  w.ok(list);
+  EXPECT_TRUE(w.core.is_frozen(party(kBuyer)));
+}
+
 TEST_F(PolicyTest, AListedProviderTakesNothingNew) {
   const LeaseId id = running();
   ASSERT_EQ(w.fate(w.want(kBuyer)), Fate::passed);

@@ -179,12 +179,11 @@ TEST_F(PayeesTest, WhoPaysItselfIsFlagged) {
   w.prove(kInvestor, {.person = 5});
   w.ok(shared(w, kThree));
   EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
+  w.ok(shared(w, {{kBuyer, 10'000}}, kProvider));
+  EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::passed) << "of another person's offer";
   w.prove(kBuyer, {.person = 5});
   EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::held);
   EXPECT_EQ(w.note().substr(0, 21), "exchange.same_person ");
-  w.ok(shared(w, {{kBuyer, 10'000}}, kProvider));
-  w.prove(kInvestor);
-  EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::passed) << "of another person's offer";
 }
 
 TEST_F(PayeesTest, ALeaseKeepsItsPayeesOverASnapshotAndItsOffersEnd) {

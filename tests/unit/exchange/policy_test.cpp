@@ -185,6 +185,36 @@ TEST_F(PolicyTest, TheSumIsThatOfThePersonAndOfTheGroup) {
   w.check_replay();
 }
 
+TEST_F(PolicyTest, TheSumOfAGroupCannotBeShakenOff) {
+  w.prove(kBuyer, {.person = 3, .group = 5});
+  w.join(4, {.person = 4, .group = 5});
+  w.ok(w.offer(kProvider, "H100 SXM", 64));
+  ASSERT_EQ(w.fate(w.want(4, 20, kTraining)), Fate::passed);
+  const auto sum = [&] {
+    EXPECT_EQ(w.fate(w.want(kBuyer, 2, kTraining)), Fate::passed);
+    return read_case_file(w.lease(w.last).case_file)->subject.group_units.value;
+  };
+  EXPECT_EQ(sum(), 22u);
+  w.prove(kBuyer);
+  EXPECT_EQ(sum(), 24u);
+  w.check_replay();
+}
+
+TEST_F(PolicyTest, KeysOfOnePersonStaySoWhateverALaterProofHides) {
+  w.prove(kBuyer, {.person = 3});
+  w.prove(kProvider, {.country = "AU", .hq = "AU", .person = 3});
+  w.prove(kProvider, {.country = "AU", .hq = "AU"});
+  ASSERT_EQ(w.fate(w.want(kBuyer)), Fate::held);
+  EXPECT_EQ(w.note().substr(0, 21), "exchange.same_person ");
+}
+
+TEST_F(PolicyTest, AnAccountIsOfSoManyPersonsAndGroupsAtMost) {
+  for (uint8_t n = 1; n <= 8; ++n) w.prove(kBuyer, {.person = n, .group = n});
+  EXPECT_EQ(w.code(ProveFacts{party(kBuyer), w.facts({.person = 9})}), ErrorCode::limit_exceeded);
+  w.prove(kBuyer, {.person = 1, .group = 8});
+  w.check_replay();
+}
+
 TEST_F(PolicyTest, TrainingWorkIsKeptAfterALeaseEnds) {
   const LeaseId id = running();
   w.wait_ms(9500);
