@@ -285,6 +285,7 @@ class Exchange::Core {
   Result<void> take_nonce(const Address& signer, uint64_t nonce, uint64_t deadline,
                           std::string_view what);
   Result<void> check_officer(const Address& address) const;
+  Result<void> check_newer(const Address& account, const PartyFacts& facts) const;
   /// The persons and groups of an account, with those of the facts.
   Result<std::vector<Subject>> proven_with(const Address& account, const PartyFacts& facts) const;
   Result<void> set_rules(const PolicyInForce& policy);

@@ -161,6 +161,21 @@ Result<std::vector<Subject>> Exchange::Core::proven_with(const Address& account,
               "counted with each of them for good");
 }
 
+/// What an issuer says of an account later counts, and nobody takes a listing back by showing less.
+Result<void> Exchange::Core::check_newer(const Address& account, const PartyFacts& facts) const {
+  const auto found = state.facts.find(account);
+  if (found == state.facts.end()) return {};
+  const PartyFacts& known = found->second;
+  if (known.issuer == facts.issuer && facts.issued_at < known.issued_at)
+    return fail(ErrorCode::conflict,
+                "the account has shown a later credential of this issuer: show that one, or a "
+                "newer");
+  if (facts_hold(known) && !known.lists.value.empty() && !facts.lists.is_known())
+    return fail(ErrorCode::conflict,
+                "the credential that the account has shown names lists: show its lists again");
+  return {};
+}
+
 Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   const Address& account = command.account;
   const PartyFacts& facts = command.facts;
@@ -171,6 +186,7 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   if (facts.expires_at <= seconds_now() ||
       facts.issued_at > sum_or_most(seconds_now(), kMostAheadS))
     return fail(ErrorCode::credential_expired, "the credential is past its time, or before it");
+  MIZAN_CHECK(check_newer(account, facts));
   MIZAN_TRY(proven, proven_with(account, facts));
   const bool was_frozen = is_frozen(account);
   const auto known = state.facts.find(account);

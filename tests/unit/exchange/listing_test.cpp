@@ -77,6 +77,25 @@ TEST_F(PolicyTest, WhoIsListedByItsPersonStaysSoWhateverALaterProofHides) {
   EXPECT_TRUE(w.core.is_frozen(party(kBuyer)));
 }
 
+TEST_F(PolicyTest, NoOlderCredentialTakesAListingBack) {
+  const auto before = w.facts({});
+  auto later = w.facts({.lists = {{"EL", policy::ListEffect::block}}});
+  later.issued_at += 1;
+  w.ok(ProveFacts{party(kBuyer), later});
+  ASSERT_TRUE(w.core.is_frozen(party(kBuyer)));
+  EXPECT_EQ(w.code(ProveFacts{party(kBuyer), before}), ErrorCode::conflict);
+  w.ok(ProveFacts{party(kBuyer), later});
+  auto hides = w.facts({.lists_known = false});
+  hides.issued_at = later.issued_at;
+  EXPECT_EQ(w.code(ProveFacts{party(kBuyer), hides}), ErrorCode::conflict);
+  EXPECT_TRUE(w.core.is_frozen(party(kBuyer)));
+  auto cleared = later;
+  cleared.lists.value.clear();
+  cleared.issued_at += 1;
+  w.ok(ProveFacts{party(kBuyer), cleared});
+  EXPECT_FALSE(w.core.is_frozen(party(kBuyer))) << "the issuer says so";
+}
+
 TEST_F(PolicyTest, AListedProviderTakesNothingNew) {
   const LeaseId id = running();
   ASSERT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
