@@ -247,7 +247,7 @@ class Exchange::Core {
   void undo(Lease& lease, const std::string& reason, bool again);
   void match_again(const OrderId& id);
   void retry(const OrderId& id);
-  void retry_starved(const Address& buyer);
+  void retry_of(const Address& buyer, bool starved_alone);
   void retry_woken();
   /// What freed units, new money and new facts make possible; at the end of every command.
   void settle_matches();
@@ -382,6 +382,7 @@ class Exchange::Core {
   std::vector<market::Reason> reasons_;
   std::vector<OrderId> woken_asks_;
   std::vector<Address> woken_buyers_;
+  std::vector<Address> woken_provers_;
   bool woken_bids_ = false;  // all that rest
 
   struct Refusal {

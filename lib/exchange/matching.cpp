@@ -173,16 +173,17 @@ void Exchange::Core::retry(const OrderId& id) {
   if (lease && *lease) take_from_queue(id, record, **lease);
 }
 
-void Exchange::Core::retry_starved(const Address& buyer) {
+void Exchange::Core::retry_of(const Address& buyer, bool starved_alone) {
   const auto mine = bids_by_buyer.find(buyer);
   if (mine == bids_by_buyer.end()) return;
-  std::vector<std::pair<uint64_t, OrderId>> starved;  // earliest first
+  std::vector<std::pair<uint64_t, OrderId>> resting;  // earliest first
   for (const OrderId& id : mine->second) {
     const BidRecord& record = state.bids.find(id)->second;
-    if (record.starved && !record.lease) starved.emplace_back(record.sequence, id);
+    if ((record.starved || !starved_alone) && !record.lease)
+      resting.emplace_back(record.sequence, id);
   }
-  std::sort(starved.begin(), starved.end());
-  for (const auto& [sequence, id] : starved) retry(id);
+  std::sort(resting.begin(), resting.end());
+  for (const auto& [sequence, id] : resting) retry(id);
 }
 
 /// What policy kept apart it may let together now: every resting bid, earliest first.
@@ -204,7 +205,8 @@ void Exchange::Core::settle_matches() {
   };
   // Matching frees nothing, so one round of each is enough.
   for (const OrderId& ask : take_all(woken_asks_)) offer_to_queue(ask);
-  for (const Address& buyer : take_all(woken_buyers_)) retry_starved(buyer);
+  for (const Address& buyer : take_all(woken_buyers_)) retry_of(buyer, true);
+  for (const Address& buyer : take_all(woken_provers_)) retry_of(buyer, false);
   retry_woken();
 }
 

@@ -195,7 +195,7 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
                       mizan::encode(known->second.parent_hq) != mizan::encode(facts.parent_hq));
   state.facts.insert_or_assign(account, facts);
   if (!proven.empty()) state.proven.insert_or_assign(account, std::move(proven));
-  forget_judgements();
+  known_parties_.erase(account);  // a judgement is kept by what is known of its parties
   const std::vector<Subject> subjects = subjects_of(account);
   if (live_leases.contains(account))
     for (const Lease* lease : leases_of(account))
@@ -206,7 +206,7 @@ Result<Answer> Exchange::Core::run(const ProveFacts& command) {
   review(&account);
   const std::vector<OrderId> asks = asks_naming(account);
   woken_asks_.insert(woken_asks_.end(), asks.begin(), asks.end());
-  woken_bids_ = woken_bids_ || bids_by_buyer.contains(account);
+  woken_provers_.push_back(account);  // sums of others only grow by what it proves
   return Answer{};
 }
 

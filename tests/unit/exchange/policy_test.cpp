@@ -76,6 +76,23 @@ TEST_F(PolicyTest, AStandingBidThatIsBlockedRestsAndMatchesWhenTheFactsChange) {
   w.check_replay();
 }
 
+TEST_F(PolicyTest, AProofTriesTheBidsOfItsAccountAlone) {
+  const auto spoken_to = [&](uint8_t buyer) {
+    const auto all = w.seen<PolicySpoke>();
+    return std::count_if(all.begin(), all.end(),
+                         [&](const PolicySpoke& one) { return one.buyer == party(buyer); });
+  };
+  w.join(kOther, {.country = "KP"});
+  w.prove(kBuyer, {.country = "KP"});
+  ASSERT_TRUE(w.ok(w.want(kOther)).resting);
+  ASSERT_TRUE(w.ok(w.want(kBuyer)).resting);
+  ASSERT_EQ(spoken_to(kOther), 1);
+  ASSERT_EQ(spoken_to(kBuyer), 1);
+  w.prove(kBuyer, {.country = "KP"});
+  EXPECT_EQ(spoken_to(kBuyer), 2);
+  EXPECT_EQ(spoken_to(kOther), 1);
+}
+
 TEST_F(PolicyTest, AnImmediateBidDoesNotWaitForAPerson) {
   w.prove(kBuyer, {.parent = ""});
   const Outcome outcome = w.apply(w.want(kBuyer, 1, kTraining, true));
