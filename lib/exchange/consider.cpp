@@ -74,6 +74,12 @@ bool Exchange::Core::is_too_small(const BidRecord& record, const market::Fill& f
   return true;
 }
 
+bool Exchange::Core::is_too_strange(const BidRecord& record, const market::Fill& fill) const {
+  if (record.excluded.size() < kMostStrangers) return false;
+  const Address& provider = state.asks.find(fill.ask)->second.ask.provider;
+  return state.providers.find(provider)->second.leases_ended_well == 0;
+}
+
 std::optional<Choice> Exchange::Core::consider(const OrderId& bid, const BidRecord& record,
                                                const market::Fill& fill, bool may_hold) {
   const uint64_t units = uint64_t{record.bid.nodes} * record.bid.units_per_node;

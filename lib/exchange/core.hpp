@@ -36,7 +36,7 @@ struct BidRecord {
   uint64_t sequence = 0;
   bool immediate_or_cancel = false;
   bool starved = false;  ///< an ask was there, the money was not: tried again when money comes
-  std::vector<OrderId> excluded;
+  std::vector<Address> excluded;  ///< providers of its matches that were undone
   std::optional<LeaseId> lease;
   Declaration declaration{};  // derived, as is its hash
   Hash32 declaration_hash{};
@@ -50,11 +50,14 @@ struct ProviderRecord {
   uint64_t ask_nonce_floor = 0;  ///< a new ask's nonce is at least this
   uint64_t leases_ended = 0;
   uint64_t leases_ended_well = 0;
+  std::vector<Address> refused;  ///< buyers whose matches it did not take, since it last took one
+  UnixMs aside_until;            ///< until then it is matched with nothing
   MIZAN_FIELDS(heard_at, alive, heartbeat_sequence, ask_nonce_floor, leases_ended,
-               leases_ended_well)
+               leases_ended_well, refused, aside_until)
 };
 
-/// Per mille of its leases that ended well; unknown before the first.
+/// Per mille of its leases that ended well, matches that it did not take among them; unknown before
+/// the first.
 market::Milli reliability(const ProviderRecord& provider);
 
 struct KeptAnswer {
@@ -260,6 +263,8 @@ class Exchange::Core {
   const Judgement& judge_deal(const Deal& deal);
   /// Whether its escrow would be below the least; noted.
   bool is_too_small(const BidRecord& record, const market::Fill& fill);
+  /// Whether the bid was turned down so often that it meets no provider without a record any more.
+  bool is_too_strange(const BidRecord& record, const market::Fill& fill) const;
   /// Whether the pair may become a lease (held: only `may_hold`); what policy keeps apart is noted.
   std::optional<Choice> consider(const OrderId& bid, const BidRecord& record,
                                  const market::Fill& fill, bool may_hold);
@@ -327,6 +332,7 @@ class Exchange::Core {
   void finish(Lease& lease);
   void retire(Lease& lease, LeaseState end);
   void count_end(const Address& provider, bool well);
+  void count_refusal(const Lease& lease);
   void set_alive(const Address& address, ProviderRecord& provider, bool alive);
   void note_unvouchered(const Lease& lease);
 
@@ -441,6 +447,9 @@ inline constexpr uint64_t kAbandonMs = 15ULL * 60 * 1000;
 inline constexpr uint64_t kKeepAnswerMs = 24ULL * 3600 * 1000;
 inline constexpr uint64_t kKeepLeaseMs = 7 * 24ULL * 3600 * 1000;
 inline constexpr size_t kMostExcluded = 64;
+inline constexpr size_t kMostStrangers = 8;  ///< providers without a record that fail one bid
+inline constexpr size_t kMostRefused = 8;    ///< buyers that one fails, one after the other
+inline constexpr uint64_t kAsideMs = 10ULL * 60 * 1000;
 inline constexpr uint32_t kMostJudged = 1000;  ///< candidates of one search that policy turned down
 inline constexpr size_t kMostProven = 16;      ///< persons and groups of one account, ever
 inline constexpr uint64_t kHoldMs = 24ULL * 3600 * 1000;

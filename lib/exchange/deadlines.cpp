@@ -104,10 +104,12 @@ void Exchange::Core::expire_leases() {
     const auto it = state.leases.find(*id);
     if (it == state.leases.end() || it->second.state != LeaseState::matched) continue;
     const UnixMs due = accept_by(it->second);
-    if (due > armed_for)
+    if (due > armed_for) {
       acceptances_.arm(due, *id);
-    else
-      undo(it->second, "not_accepted", true);
+      continue;
+    }
+    if (check_clears()) count_refusal(it->second);  // else none could be accepted
+    undo(it->second, "not_accepted", true);
   }
   while (const auto id = lease_ends_.take_due(state.now, &armed_for)) {
     const auto it = state.leases.find(*id);

@@ -61,6 +61,7 @@ Result<Answer> Exchange::Core::run(const Accept& command) {
   MIZAN_CHECK(check_clears());
   lease->terms_signature = command.signature;
   lease->accepted_at = state.now;
+  state.providers[lease->terms.provider].refused.clear();
   lease->clearance_until = seconds_now() + kClearanceSeconds;
   if (state.ledger.mirror() == nullptr) {
     fund(*lease, state.now);
@@ -100,6 +101,7 @@ Result<Answer> Exchange::Core::run(const Reject& command) {
     return fail(ErrorCode::forbidden, "the lease is another provider's");
   if (lease->state != LeaseState::matched)
     return fail(ErrorCode::conflict, "only a match that awaits acceptance can be rejected");
+  count_refusal(*lease);
   undo(*lease, command.code.empty() ? "rejected" : command.code, true);
   return Answer{lease->order, {lease->id}, false, false};
 }
@@ -137,7 +139,7 @@ Result<Answer> Exchange::Core::run(const Heartbeat& command) {
   }
   provider.heartbeat_sequence = beat.sequence;
   provider.heard_at = state.now;
-  set_alive(beat.provider, provider, true);
+  if (state.now >= provider.aside_until) set_alive(beat.provider, provider, true);
   for (const eip712::LeaseStatus& status : beat.leases) {
     const auto lease = state.leases.find(status.lease);
     if (lease == state.leases.end() || lease->second.terms.provider != beat.provider ||
@@ -351,6 +353,22 @@ void Exchange::Core::retire(Lease& lease, LeaseState end) {
   const auto live = live_leases.find(lease.terms.buyer);
   if (--live->second == 0) live_leases.erase(live);
   lease_evictions_.arm(later(state.now, kKeepLeaseMs), lease.id);
+}
+
+/// A match that its provider turned down or let lapse. A buyer counts once until the provider
+/// accepts a match, so that one whose jobs nobody can run harms no provider; nor do many of them
+/// keep one from the market that has done its work before.
+void Exchange::Core::count_refusal(const Lease& lease) {
+  ProviderRecord& provider = state.providers[lease.terms.provider];
+  std::vector<Address>& refused = provider.refused;
+  if (std::find(refused.begin(), refused.end(), lease.terms.buyer) != refused.end()) return;
+  refused.push_back(lease.terms.buyer);
+  count_end(lease.terms.provider, false);
+  if (refused.size() < kMostRefused) return;
+  refused.clear();
+  if (provider.leases_ended_well != 0) return;
+  provider.aside_until = later(state.now, kAsideMs);
+  set_alive(lease.terms.provider, provider, false);
 }
 
 void Exchange::Core::count_end(const Address& address, bool well) {

@@ -14,7 +14,8 @@ Result<std::optional<LeaseId>> Exchange::Core::match(const OrderId& id, const Bi
   uint32_t judged = 0;
   book.scan(demand(record, spec), seconds_now(),
             [&](market::AskRef, const market::Fill& candidate) {
-              if (is_too_small(record, candidate)) return false;
+              if (is_too_small(record, candidate) || is_too_strange(record, candidate))
+                return false;
               const auto found = consider(id, record, candidate, !record.immediate_or_cancel);
               if (found && (!choice || !found->held)) choice = found;
               return (choice && !choice->held) || ++judged >= kMostJudged;
@@ -107,7 +108,7 @@ void Exchange::Core::undo(Lease& lease, const std::string& reason, bool again) {
   emit(LeaseUndone{lease.id, lease.order, lease.terms.buyer, lease.terms.provider, reason});
   BidRecord& record = state.bids.find(lease.order)->second;
   record.lease.reset();
-  record.excluded.push_back(lease.terms.ask_hash);
+  record.excluded.push_back(lease.terms.provider);
   if (again) match_again(lease.order);
 }
 
@@ -144,15 +145,16 @@ void Exchange::Core::offer_to_queue(const OrderId& ask_id) {
   while (book.free_units(ask->second.ref) > 0) {
     std::optional<Choice> choice;
     OrderId bid;
-    after = queue.scan(ask->second.ask.chip, rate, after,
-                       [&](const OrderId& id, const market::Demand& demand) {
-                         const auto found = book.fit(ask->second.ref, demand, seconds_now());
-                         const BidRecord& record = state.bids.find(id)->second;
-                         if (!found || is_too_small(record, *found)) return false;
-                         choice = consider(id, record, *found, true);
-                         if (choice) bid = id;
-                         return choice.has_value();
-                       });
+    after = queue.scan(
+        ask->second.ask.chip, rate, after, [&](const OrderId& id, const market::Demand& demand) {
+          const auto found = book.fit(ask->second.ref, demand, seconds_now());
+          const BidRecord& record = state.bids.find(id)->second;
+          if (!found || is_too_small(record, *found) || is_too_strange(record, *found))
+            return false;
+          choice = consider(id, record, *found, true);
+          if (choice) bid = id;
+          return choice.has_value();
+        });
     if (!choice) break;
     BidRecord& record = state.bids.find(bid)->second;
     const auto lease = make_lease(bid, record, *choice);

@@ -137,6 +137,13 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
                      "least " +
                          std::to_string(known->second.ask_nonce_floor),
                      ErrorCode::replayed);
+  if (known != state.providers.end() && state.now < known->second.aside_until)
+    return fail(
+        ErrorCode::limit_exceeded,
+        "the provider turned down or let lapse the matches of " + std::to_string(kMostRefused) +
+            " buyers in a row: it is matched with nothing, "
+            "and may list again in " +
+            std::to_string((known->second.aside_until.ms - state.now.ms) / 1000 + 1) + " seconds");
   MIZAN_CHECK(check_open_orders(ask.provider));
   if (state.asks.size() >= limits.all_asks)
     return fail(ErrorCode::limit_exceeded, "the exchange holds as many asks as it can");

@@ -252,7 +252,7 @@ std::optional<Fill> Book::fill(const Hot& hot, const Demand& demand, Rate rate,
   const uint64_t seconds = seconds_fit(hot, demand, rate, now);
   if (seconds == 0) return std::nullopt;
   const Entry& entry = entries_[hot.entry];
-  if (std::find(demand.excluded.begin(), demand.excluded.end(), entry.ask.id) !=
+  if (std::find(demand.excluded.begin(), demand.excluded.end(), hot.provider) !=
       demand.excluded.end())
     return std::nullopt;
   Fill out{entry.ask.id, rate, seconds, {}};

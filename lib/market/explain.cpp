@@ -150,8 +150,8 @@ std::vector<Reason> Book::explain(const Demand& demand, uint64_t now) const {
       if (seconds_fit(hot, demand, rate, now) == 0) own[kTime].failed |= bit;
       if (hot.provider == demand.buyer) own[kOwner].failed |= bit;
       if (hot.interruptible && !demand.interruptible) own[kInterruption].failed |= bit;
-      for (const OrderId& excluded : demand.excluded)
-        if (entries_[hot.entry].ask.id == excluded) own[kExcluded].failed |= bit;
+      for (const Address& excluded : demand.excluded)
+        if (hot.provider == excluded) own[kExcluded].failed |= bit;
     }
     Mask once = 0;
     Mask twice = 0;

@@ -42,7 +42,7 @@ struct Demand {
   Money max_total;
   bool interruptible = false;  ///< takes an offer that may be interrupted
   Query query;
-  std::vector<OrderId> excluded;  ///< asks whose provider turned this bid down
+  std::vector<Address> excluded;  ///< providers that turned this bid down
 };
 
 /// An ask that fits a demand.

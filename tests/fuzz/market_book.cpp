@@ -85,7 +85,7 @@ Demand make_demand(Choices& in, uint64_t sequence) {
   out.interruptible = in.flag();
   out.query = make_query(in);
   for (uint64_t left = in.pick(8) == 0 ? in.pick(4) : 0; left > 0; --left)
-    out.excluded.push_back(order(in.pick(256)));
+    out.excluded.push_back(party(in.pick(6)));
   return out;
 }
 

@@ -90,7 +90,7 @@ class NaiveBook {
       fails.push_back(seconds(entry, demand, entry.ask.rate, now) == 0);
       fails.push_back(entry.ask.provider == demand.buyer);
       fails.push_back(entry.ask.interruptible && !demand.interruptible);
-      fails.push_back(std::ranges::count(demand.excluded, entry.ask.id) > 0);
+      fails.push_back(std::ranges::count(demand.excluded, entry.ask.provider) > 0);
       const auto count = std::count(fails.begin(), fails.end(), true);
       for (size_t i = 0; i < fails.size(); ++i) {
         if (!fails[i]) continue;
@@ -181,7 +181,7 @@ class NaiveBook {
            (!ask.interruptible || demand.interruptible) &&
            nodes(entry, demand).size() == demand.nodes &&
            seconds(entry, demand, rate_of(entry, demand), now) > 0 &&
-           std::ranges::count(demand.excluded, ask.id) == 0 &&
+           std::ranges::count(demand.excluded, ask.provider) == 0 &&
            std::ranges::all_of(demand.query.clauses, [&](const market::Clause& clause) {
              return holds(entry, clause, demand.units);
            });

@@ -28,6 +28,13 @@ class LeaseTest : public ::testing::Test {
     w.accept(id);
     return id;
   }
+  /// The job ends well.
+  void finish(const LeaseId& id) {
+    w.wait_ms(2000);
+    w.beat(id, 4, 0, 1000);
+    w.ok(Close{{id, 0}, {}});
+    w.finalize(id);
+  }
   void check_settled(const LeaseId& id, LeaseState state, std::string_view reason,
                      uint64_t seconds) {
     const Lease& lease = w.lease(id);
@@ -115,6 +122,68 @@ TEST_F(LeaseTest, RunsFromMatchToSettlement) {
   EXPECT_EQ(w.code(Finalize{id, Signature{}}), ErrorCode::conflict);
 }
 
+TEST_F(LeaseTest, AProviderThatTurnsDownIsLeftOutWithAllItsAsks) {
+  for (int i = 0; i < 3; ++i) w.ok(w.ask(7, 1));
+  const LeaseId junk = matched();
+  ASSERT_EQ(w.lease(junk).terms.provider, party(7));
+  w.ok(Reject{junk, party(7), "no", ""});
+  ASSERT_EQ(w.seen<Matched>().size(), 2u);
+  EXPECT_EQ(w.lease(w.seen<Matched>().back().lease).terms.provider, party(kProvider));
+  EXPECT_EQ(w.core.asks_of(party(7))[0].reliability_pm, 0u);
+  EXPECT_EQ(w.replayed().state_hash(), w.core.state_hash());
+}
+
+TEST_F(LeaseTest, WhomManyTurnedDownMeetsProvidersWithARecord) {
+  finish(funded());
+  for (uint8_t n = 10; n < 80; ++n) w.ok(w.ask(n, 1));
+  LeaseId now = matched();
+  for (size_t turned_down = 0; turned_down < 8; ++turned_down) {
+    ASSERT_NE(w.lease(now).terms.provider, party(kProvider));
+    w.ok(Reject{now, w.lease(now).terms.provider, "no", ""});
+    now = w.seen<Matched>().back().lease;
+  }
+  EXPECT_EQ(w.lease(now).terms.provider, party(kProvider));
+  EXPECT_EQ(w.lease(now).state, LeaseState::matched);
+  EXPECT_EQ(w.replayed().state_hash(), w.core.state_hash());
+}
+
+TEST_F(LeaseTest, WhoeverTakesNothingIsSetAside) {
+  const OrderId junk = w.ok(w.ask(7, 1, 2)).order;
+  for (uint8_t n = 20; n < 40; ++n) w.grant(party(n), 1'000'000);
+  const auto offered_to = [&](uint8_t buyer) { return w.ok(w.bid(buyer, 5)).leases.at(0); };
+  const auto turned_down = [&](uint8_t buyer) {
+    w.ok(Reject{offered_to(buyer), party(7), "no", ""});
+    return w.core.find_ask(junk)->live;
+  };
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(turned_down(20)) << "of one buyer the first counts";
+  for (uint8_t n = 21; n < 27; ++n) EXPECT_TRUE(turned_down(n));
+  w.accept(offered_to(30));
+  for (uint8_t n = 20; n < 27; ++n) EXPECT_TRUE(turned_down(n)) << "not in a row";
+  EXPECT_FALSE(turned_down(31));
+  EXPECT_EQ(w.code(w.bid(32, 5)), ErrorCode::no_match);
+  EXPECT_EQ(w.code(w.ask(7, 1)), ErrorCode::limit_exceeded);
+  w.ok(w.heartbeat(7));
+  EXPECT_FALSE(w.core.find_ask(junk)->live);
+  w.tick(10ULL * 60 * 1000 - 1);
+  w.ok(w.heartbeat(7));
+  EXPECT_FALSE(w.core.find_ask(junk)->live);
+  w.tick(1);
+  w.ok(w.heartbeat(7));
+  EXPECT_TRUE(w.core.find_ask(junk)->live);
+  offered_to(32);
+  EXPECT_EQ(w.replayed().state_hash(), w.core.state_hash());
+}
+
+TEST_F(LeaseTest, WhoeverHasDoneItsWorkIsNotSetAside) {
+  finish(funded());
+  for (uint8_t n = 20; n < 40; ++n) {
+    w.grant(party(n), 1'000'000);
+    w.ok(Reject{w.ok(w.bid(n, 20)).leases.at(0), party(kProvider), "no", ""});
+  }
+  EXPECT_TRUE(w.core.find_ask(ask)->live);
+  EXPECT_EQ(w.core.find_ask(ask)->reliability_pm, 1000u / 21);
+}
+
 TEST_F(LeaseTest, AMatchThatNobodyAcceptsIsUndone) {
   const LeaseId id = matched();
   w.tick(9'999);
@@ -122,6 +191,7 @@ TEST_F(LeaseTest, AMatchThatNobodyAcceptsIsUndone) {
   w.tick(1);
   EXPECT_EQ(w.lease(id).state, LeaseState::failed);
   EXPECT_EQ(w.lease(id).reason, "not_accepted");
+  EXPECT_EQ(w.core.find_ask(ask)->reliability_pm, 0u);
   EXPECT_EQ(w.core.account(party(kBuyer)).balance.nano, 1'000'000u);
   EXPECT_EQ(w.core.find_ask(ask)->free_units, 1u);
   EXPECT_EQ(w.code(Accept{w.lease(id).terms, {}}), ErrorCode::conflict);

@@ -140,11 +140,12 @@ TEST(PolicyDay, AVerdictIsThatOfItsDay) {
   rule.replace(rule.find("null"), 4, "\"2027-01-16\"");
   PolicyWorld w(test::make_rules(rule));
   w.join(kBuyer);
-  w.join(kProvider, {.country = "AU", .hq = "AU"});
+  for (const uint8_t provider : {kProvider, kOther})
+    w.join(provider, {.country = "AU", .hq = "AU"});
   w.ok(w.offer(kProvider));
   EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
-  w.wait_ms(16ULL * 3600 * 1000);  // nobody accepted, and the offer lapsed
-  w.ok(w.offer(kProvider));
+  w.wait_ms(16ULL * 3600 * 1000);  // its provider did not accept, and is left out for it
+  w.ok(w.offer(kOther));
   ASSERT_EQ(w.seen<Held>().size(), 1U) << "the bid that waited";
   w.check_replay();
 }

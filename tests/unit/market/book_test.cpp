@@ -159,7 +159,7 @@ TEST(Book, TimeOwnerInterruptionAndExclusion) {
   wanted.buyer = one.provider;
   EXPECT_FALSE(best(book, wanted));
   wanted.buyer = party(9);
-  wanted.excluded = {order(1)};
+  wanted.excluded = {one.provider};
   EXPECT_FALSE(best(book, wanted));
   wanted.excluded.clear();
   book.set_alive(ref, false);
