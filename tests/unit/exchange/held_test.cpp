@@ -141,6 +141,21 @@ TEST_F(TwoSigners, TwoDifferentOfficersApprove) {
   w.check_replay();
 }
 
+TEST_F(TwoSigners, AnApprovalOfAMilderCaseIsTakenBack) {
+  const LeaseId id = held();
+  w.ok(w.decision(id, true));
+  ASSERT_EQ(w.lease(id).decisions.size(), 1u);
+  auto list = w.listing("licence");
+  list.listing.account = party(kBuyer);
+  w.ok(list);
+  EXPECT_TRUE(w.lease(id).decisions.empty());
+  w.ok(w.decision(id, true, kOfficer));
+  EXPECT_EQ(w.lease(id).state, LeaseState::held) << "one has approved what is asked now";
+  w.ok(w.decision(id, true));
+  EXPECT_EQ(w.seen<Matched>().size(), 1u);
+  w.check_replay();
+}
+
 TEST_F(TwoSigners, OneRejectIsEnough) {
   const LeaseId id = held();
   w.ok(w.decision(id, true));

@@ -165,6 +165,25 @@ TEST_F(PolicyTest, WhoIsTakenOffAListIsServedAtOnce) {
   EXPECT_EQ(w.seen<Matched>().size(), 1u);
 }
 
+TEST_F(PolicyTest, WhoIsTakenOffAListIsFreeThoughARuleHadProhibitedItsLease) {
+  running();
+  w.ok(w.change(
+      w.in_force,
+      R"({"issuers":{"https://issuer.example":{"kty":"EC"}},"stricter":{"RED_FLAG":"PROHIBITED"}})"));
+  auto list = w.listing("licence");
+  list.listing.account = party(kBuyer);
+  w.ok(list);
+  ASSERT_TRUE(w.core.is_frozen(party(kBuyer)));
+  auto off = w.listing("licence", false);
+  off.listing.account = party(kBuyer);
+  w.ok(off);
+  EXPECT_FALSE(w.core.is_frozen(party(kBuyer)));
+  ASSERT_EQ(w.seen<AccountFrozen>().size(), 2u);
+  EXPECT_FALSE(w.seen<AccountFrozen>().back().frozen);
+  EXPECT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
+  w.check_replay();
+}
+
 TEST_F(PolicyTest, AnIssuersBlockHoldsAsLongAsTheIssuerIsAccepted) {
   const LeaseId id = running();
   w.ok(w.change(w.in_force, R"({"issuers":{"https://issuer.example":{"kty":"EC"}}})"));

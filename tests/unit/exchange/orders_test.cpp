@@ -294,7 +294,10 @@ TEST_F(OrdersTest, AnIdempotencyKeyDoesNothingTwice) {
   const Sequenced next{w.core.last_sequence() + 1, w.now, key, bid};
   EXPECT_TRUE(restored->apply(next).answer->repeated) << "a crash forgets no key";
 
-  w.tick(24 * 3600 * 1000);
+  w.tick(24 * 3600 * 1000 - 1);
+  const Outcome late = w.apply(bid, key);
+  EXPECT_TRUE(late.answer && late.answer->repeated) << "it is kept for a day";
+  w.tick(1);
   EXPECT_EQ(w.apply(bid, key).answer.error().code, ErrorCode::expired) << "forgotten after a day";
   EXPECT_EQ(w.apply(Tick{}, Idempotency{party(kBuyer), "a b", {}}).answer.error().code,
             ErrorCode::invalid_argument);

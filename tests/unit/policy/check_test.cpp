@@ -93,12 +93,16 @@ std::optional<Finding> found_by_rule(const std::string& members, const std::stri
 }
 
 TEST(PolicyCheck, ARuleHoldsOnItsFirstAndOnItsLastDay) {
-  const std::string members = R"("from": "2026-11-22", "until": "2026-11-23",
-    "min_evidence": "self_declared", "outcome": "RED_FLAG")";
-  EXPECT_FALSE(found_by_rule(members, with("2026-11-22", "2026-11-21")));
-  EXPECT_TRUE(found_by_rule(members, kLease));
-  EXPECT_TRUE(found_by_rule(members, with("2026-11-22", "2026-11-23")));
-  EXPECT_FALSE(found_by_rule(members, with("2026-11-22", "2026-11-24")));
+  const std::string days = R"("from": "2026-11-22", "until": "2026-11-23",
+    "min_evidence": "self_declared", )";
+  for (const auto* kind :
+       {R"("outcome": "RED_FLAG")", R"("otherwise": true, "outcome": "ALLOW")"}) {
+    const std::string members = days + kind;
+    EXPECT_FALSE(found_by_rule(members, with("2026-11-22", "2026-11-21"))) << kind;
+    EXPECT_TRUE(found_by_rule(members, kLease)) << kind;
+    EXPECT_TRUE(found_by_rule(members, with("2026-11-22", "2026-11-23"))) << kind;
+    EXPECT_FALSE(found_by_rule(members, with("2026-11-22", "2026-11-24"))) << kind;
+  }
 }
 
 TEST(PolicyCheck, OfLicencesThatCoverTheLowestNumberIsNamed) {
