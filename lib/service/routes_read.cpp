@@ -86,6 +86,7 @@ void Routes::get_health(Call call) {
   const uint64_t sequence =
       context_.state.read([](const Exchange& core) { return core.last_sequence(); });
   json::object out{{"status", "ok"}, {"sequence", sequence}, {"timeMs", context_.time.now().ms}};
+  if (const uint64_t ahead = context_.time.astray_ms(); ahead > 0) out["clockAheadMs"] = ahead;
   if (context_.parts.chain != nullptr) {
     const ChainBoard::Health chain = context_.chain.get();
     json::object told{

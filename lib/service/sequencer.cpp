@@ -88,9 +88,11 @@ void Sequencer::notice_absence(std::vector<Waiting>& group) {
   alive_ = now;
   const auto jump = time_.take_jump();
   if (jump)
-    log_.warn("clock_jumped", {{"by_ms", std::to_string(*jump)},
-                               {"note", *jump < 0 ? "time goes on at half speed until it fits"
-                                                  : "every lease gets its whole grace again"}});
+    log_.warn("clock_jumped",
+              {{"by_ms", std::to_string(*jump)},
+               {"note", *jump < 0               ? "time goes on at half speed until it fits"
+                        : time_.astray_ms() > 0 ? "it is not followed; if it is right, start again"
+                                                : "every lease gets its whole grace again"}});
   const bool was_away = away > options_.absence_ms;
   if (was_away) log_.warn("was_away", {{"for_ms", std::to_string(away)}});
   // Neither a frozen process nor a clock set ahead may look like providers that fell silent.

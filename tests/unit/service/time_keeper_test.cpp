@@ -55,6 +55,26 @@ TEST(TimeKeeper, TellsAJumpAhead) {
   EXPECT_FALSE(time.take_jump());
 }
 
+TEST(TimeKeeper, FollowsNoLeapAndComesBackFromIt) {
+  ManualClock clock;
+  TimeKeeper time(clock, UnixMs{0});
+  const UnixMs before = time.now();
+  const uint64_t month = uint64_t{30} * 24 * 3'600'000;
+  clock.wall += month;
+  EXPECT_EQ(time.now(), before);
+  EXPECT_EQ(time.take_jump(), static_cast<int64_t>(month));
+  clock.pass(1'000);
+  EXPECT_EQ(time.now().ms, before.ms + 1'000) << "by the monotonic clock";
+  EXPECT_EQ(time.astray_ms(), month);
+  EXPECT_FALSE(time.take_jump()) << "told once";
+  clock.wall -= month;
+  EXPECT_EQ(time.now(), clock.now());
+  EXPECT_EQ(time.astray_ms(), 0U);
+  EXPECT_FALSE(time.take_jump());
+  clock.wall += month;
+  EXPECT_EQ(TimeKeeper(clock, before).now(), clock.now()) << "a start believes the wall";
+}
+
 TEST(TimeKeeper, TellsAJumpAheadThatEndsAStepBack) {
   ManualClock clock;
   TimeKeeper time(clock, UnixMs{0});
