@@ -100,12 +100,14 @@ struct Accept {
   Signature signature;
   MIZAN_FIELDS(terms, signature)
 };
+inline constexpr size_t kMostCodeBytes = 64;
+inline constexpr size_t kMostMessageBytes = 512;
 /// The provider's refusal of a matched lease. Not signed: `provider` is the authenticated agent.
 struct Reject {
   Hash32 lease;
   Address provider;
-  std::string code;     ///< at most 64 of a-z 0-9 _
-  std::string message;  ///< at most 512 bytes, for the buyer
+  std::string code;     ///< of a-z 0-9 _
+  std::string message;  ///< for the buyer
   MIZAN_FIELDS(lease, provider, code, message)
 };
 /// Its sequence rises with every heartbeat of a provider; leases that are not the provider's, or

@@ -7,8 +7,6 @@
 namespace mizan::exchange {
 namespace {
 
-constexpr size_t kMostCode = 64;
-constexpr size_t kMostMessage = 512;
 constexpr size_t kMostStatuses = 4096;
 
 LeaseState state_of(uint8_t phase, LeaseState before) {
@@ -28,7 +26,7 @@ u128 price(const Lease& lease, uint64_t seconds) {
 }  // namespace
 
 bool is_code(const std::string& code) {
-  return code.size() <= kMostCode && std::all_of(code.begin(), code.end(), [](char c) {
+  return code.size() <= kMostCodeBytes && std::all_of(code.begin(), code.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
          });
 }
@@ -95,7 +93,8 @@ void Exchange::Core::fund(Lease& lease, UnixMs opened) {
 
 Result<Answer> Exchange::Core::run(const Reject& command) {
   if (!is_code(command.code)) return bad_field("code", "has at most 64 of a-z, 0-9 and _");
-  if (command.message.size() > kMostMessage) return bad_field("message", "has at most 512 bytes");
+  if (command.message.size() > kMostMessageBytes)
+    return bad_field("message", "has at most 512 bytes");
   MIZAN_TRY(lease, find_lease(command.lease));
   if (lease->terms.provider != command.provider)
     return fail(ErrorCode::forbidden, "the lease is another provider's");

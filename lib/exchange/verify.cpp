@@ -30,10 +30,19 @@ struct Verifier {
                     .with("field", std::string(field)));
   }
 
+  /// Nobody's text is kept in the journal only to be refused for its length.
+  static Result<void> fits(std::string_view text, size_t bytes, std::string_view field) {
+    if (text.size() <= bytes) return {};
+    return fail(Error{ErrorCode::too_large,
+                      std::string(field) + " has at most " + std::to_string(bytes) + " bytes"}
+                    .with("field", std::string(field)));
+  }
+
   Result<void> operator()(const Grant& c) const {
     return signed_by(c.grant, c.signature, config.operator_);
   }
   Result<void> operator()(const PlaceAsk& c) const {
+    MIZAN_CHECK(fits(c.attributes, config.limits.attributes_bytes, "attributes"));
     MIZAN_CHECK(hashes_to(c.attributes, c.ask.attributes_hash, "ask.attributesHash", "attributes"));
     return signed_by(c.ask, c.signature, c.ask.provider);
   }
@@ -41,6 +50,7 @@ struct Verifier {
     return signed_by(c.cancel, c.signature, c.cancel.provider);
   }
   Result<void> operator()(const PlaceBid& c) const {
+    MIZAN_CHECK(fits(c.spec, config.limits.spec_bytes, "spec"));
     MIZAN_CHECK(hashes_to(c.spec, c.bid.spec_hash, "bid.specHash", "spec"));
     return signed_by(c.bid, c.signature, c.bid.buyer);
   }
@@ -49,6 +59,10 @@ struct Verifier {
   }
   Result<void> operator()(const Accept& c) const {
     return signed_by(c.terms, c.signature, c.terms.provider);
+  }
+  Result<void> operator()(const Reject& c) const {
+    MIZAN_CHECK(fits(c.code, kMostCodeBytes, "code"));
+    return fits(c.message, kMostMessageBytes, "message");
   }
   Result<void> operator()(const Heartbeat& c) const {
     return signed_by(c.heartbeat, c.signature, c.heartbeat.provider);

@@ -212,8 +212,7 @@ class AgentHub::Session final : public net::SocketHandler,
   /// `taken` is called once the command has changed the exchange.
   Result<void> submit(const std::optional<uint64_t>& id, exchange::Command command,
                       std::function<void()> taken = nullptr) {
-    MIZAN_CHECK(context_.commands.take(peer_));
-    MIZAN_CHECK(context_.verify(command));
+    MIZAN_CHECK(context_.admit(peer_, command));
     context_.sequencer.submit(
         std::move(command), std::nullopt,
         [self = shared_from_this(), id, taken = std::move(taken)](const Result<Applied>& applied) {

@@ -153,8 +153,13 @@ struct Context {
   std::atomic<uint64_t> agents = 0;   ///< connected
   std::atomic<uint64_t> streams = 0;  ///< of leases, connected
 
+  /// What a stranger's command has to pass before the journal: the limits of its address, each
+  /// kCommandBytes of it as a command, and `verify`. On any thread.
+  Result<void> admit(const std::string& peer, const exchange::Command& command);
   /// Checks who signed a command; see exchange::verify. On any thread.
   Result<void> verify(const exchange::Command& command) const;
+
+  static constexpr size_t kCommandBytes = 4096;
 };
 
 }  // namespace mizan::service

@@ -25,37 +25,38 @@ void RateLimit::forget(uint64_t now) {
   if (buckets_.size() >= kMostKeys) buckets_.clear();
 }
 
-Result<void> RateLimit::look(const std::string& key, uint64_t now) const {
-  if (left(key, now) >= kOne) return {};
+Result<void> RateLimit::look(const std::string& key, uint64_t count, uint64_t now) const {
+  if (left(key, now) >= count * kOne) return {};
   return fail(Error{ErrorCode::limit_exceeded, "too many " + what_ + "; wait a little", {}}.with(
       "perSecond", std::to_string(options_.per_second)));
 }
 
-void RateLimit::spend(const std::string& key, uint64_t now) {
+void RateLimit::spend(const std::string& key, uint64_t count, uint64_t now) {
   forget(now);
   const uint64_t had = left(key, now);
-  buckets_[key] = {had - std::min(had, kOne), now};
+  buckets_[key] = {had - std::min(had, count * kOne), now};
 }
 
 Result<void> RateLimit::check(const std::string& key) {
   if (options_.per_second == 0) return {};
   const std::lock_guard lock(mutex_);
-  return look(key, clock_.monotonic().ms);
+  return look(key, 1, clock_.monotonic().ms);
 }
 
 void RateLimit::charge(const std::string& key) {
   if (options_.per_second == 0) return;
   const std::lock_guard lock(mutex_);
-  spend(key, clock_.monotonic().ms);
+  spend(key, 1, clock_.monotonic().ms);
 }
 
-Result<void> RateLimit::take(const std::string& key) {
+Result<void> RateLimit::take(const std::string& key, uint64_t count) {
   if (options_.per_second == 0) return {};
   // Under one lock: of many threads no more get through than there is left.
   const std::lock_guard lock(mutex_);
   const uint64_t now = clock_.monotonic().ms;
-  MIZAN_CHECK(look(key, now));
-  spend(key, now);
+  count = std::min<uint64_t>(count, options_.burst);
+  MIZAN_CHECK(look(key, count, now));
+  spend(key, count, now);
   return {};
 }
 

@@ -26,16 +26,16 @@ class RateLimit {
   Result<void> check(const std::string& key);
   /// Takes one; what is not there is not owed.
   void charge(const std::string& key);
-  /// check and charge, in one step.
-  Result<void> take(const std::string& key);
+  /// check and charge, in one step, of so many at once; more than `burst` are as many.
+  Result<void> take(const std::string& key, uint64_t count = 1);
 
  private:
   static constexpr size_t kMostKeys = 100'000;
   /// What the key has, in thousandths.
   uint64_t left(const std::string& key, uint64_t now) const;
   void forget(uint64_t now);
-  Result<void> look(const std::string& key, uint64_t now) const;
-  void spend(const std::string& key, uint64_t now);
+  Result<void> look(const std::string& key, uint64_t count, uint64_t now) const;
+  void spend(const std::string& key, uint64_t count, uint64_t now);
 
   struct Bucket {
     uint64_t left = 0;

@@ -50,10 +50,8 @@ Result<SignedWithText<Message>> read_signed_with_text(const std::string& body, c
 }  // namespace
 
 void Routes::submit(Call call, exchange::Command command, const Address& account, Render render) {
-  if (const auto limited = context_.commands.take(call.request.peer); !limited)
-    return call.refuse(limited.error());
-  if (const auto verified = context_.verify(command); !verified)
-    return call.refuse(verified.error());
+  if (const auto admitted = context_.admit(call.request.peer, command); !admitted)
+    return call.refuse(admitted.error());
   std::optional<exchange::Idempotency> idempotency;
   if (const std::string* key = net::find_header(call.request.headers, "Idempotency-Key")) {
     // Checked here too, so that a malformed key does not reach the journal.

@@ -376,6 +376,42 @@ TEST(Hostile, ArtifactsAreWhatTheirNameSays) {
   EXPECT_TRUE(std::filesystem::is_empty(world.folder.path / "artifacts"));
 }
 
+TEST(Hostile, TextsThatAreTooLongStayOutOfTheJournal) {
+  World world;
+  world.open_market();
+  const SecretKey stranger = SecretKey::generate();
+  auto agent = world.open("/v1/agent", &stranger);
+  const auto last = [&] {
+    return world.service->state().read([](const auto& core) { return core.last_sequence(); });
+  };
+  const uint64_t before = last();
+  auto ask = world.ask();
+  ask.provider = stranger.address();
+  const json::value text{{"x", std::string(900'000, 'a')}};
+  ask.attributes_hash = keccak256(json_text(text));
+  world.say(agent, {{"type", "ask"},
+                    {"id", 1},
+                    {"ask", to_json(ask)},
+                    {"attributes", text},
+                    {"signature", world.signature(ask, stranger)}});
+  EXPECT_EQ(agent.socket->take("error").at("code"), "too_large");
+  world.say(agent, {{"type", "reject"},
+                    {"lease", hex0x(Hash32{}.view())},
+                    {"code", "x"},
+                    {"message", std::string(500'000, 'm')}});
+  EXPECT_EQ(agent.socket->take("error").at("code"), "too_large");
+  EXPECT_EQ(last(), before);
+}
+
+TEST(Hostile, BytesForTheJournalCountAgainstTheirAddress) {
+  World world([](ServiceConfig& c) { c.commands = {25, 1}; });
+  world.open_market();
+  json::object spec = World::spec();
+  spec["job"].as_object()["name"] = std::string(60'000, 'n');
+  EXPECT_NE(world.post("/v1/bids", world.bid_body(world.bid(1, spec), spec)).status, 429U);
+  EXPECT_EQ(world.post("/v1/bids", world.bid_body(world.bid(2, spec), spec)).status, 429U);
+}
+
 TEST(Hostile, ToNameAnArtifactIsNotToReadIt) {
   World world;
   auto agent = world.open_market();
