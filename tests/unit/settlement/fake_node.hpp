@@ -31,6 +31,8 @@ class FakeNode final : public net::Handler {
       : head_(head), answers_(std::move(answers)), server_(*net::Server::start({}, *this)) {}
   ~FakeNode() override { server_->stop(); }
 
+  std::function<Hash32(uint64_t block)> parent_of{};  ///< another than the block before
+
   Node node() const {
     const std::string url = fmt::format("http://127.0.0.1:{}", server_->port());
     return Node(*JsonRpc::open(url, {.attempts = 1}), kFakeChain);
@@ -71,12 +73,13 @@ class FakeNode final : public net::Handler {
     if (method != "eth_getBlockByNumber") return answers_(method, params);
     const uint64_t number = params[0] == "latest" ? head_ : number_of(params[0]);
     if (number > head_) return json::value(nullptr);
-    return json::value(
-        json::object{{"number", fmt::format("{:#x}", number)},
-                     {"hash", hex0x(hash_of(number).view())},
-                     {"parentHash", hex0x(hash_of(number == 0 ? UINT64_MAX : number - 1).view())},
-                     {"timestamp", fmt::format("{:#x}", 1'700'000'000 + number)},
-                     {"baseFeePerGas", "0x7"}});
+    const Hash32 parent =
+        parent_of ? parent_of(number) : hash_of(number == 0 ? UINT64_MAX : number - 1);
+    return json::value(json::object{{"number", fmt::format("{:#x}", number)},
+                                    {"hash", hex0x(hash_of(number).view())},
+                                    {"parentHash", hex0x(parent.view())},
+                                    {"timestamp", fmt::format("{:#x}", 1'700'000'000 + number)},
+                                    {"baseFeePerGas", "0x7"}});
   }
 
   const uint64_t head_;

@@ -248,5 +248,21 @@ TEST(Follower, ReceiptsThatCanNotBeAreWaitedFor) {
   waits(true, "eth_getBlockReceipts", [](json::value& answer) { answer.get_array().pop_back(); });
 }
 
+/// The block before was there when it was asked for, and the next one lies on another.
+TEST(Follower, BlockThatDoesNotLieOnWhatWasSeenIsReadAgain) {
+  MeanNode mean;
+  FakeNode fake(8, std::ref(mean));
+  fake.parent_of = [](uint64_t block) { return FakeNode::hash_of(block + 1000); };
+  Node node = fake.node();
+  Follower follower(node, the_contract(), {0, FakeNode::hash_of(0), 0});
+  const auto turned = follower.poll();
+  ASSERT_FALSE(turned);
+  EXPECT_EQ(turned.error().code, ErrorCode::unavailable);
+  fake.parent_of = nullptr;
+  const auto changes = follower.poll();
+  ASSERT_TRUE(changes) << changes.error().message;
+  EXPECT_EQ(std::get<Seen>(changes->front()).to.number, 1U);
+}
+
 }  // namespace
 }  // namespace mizan::settlement

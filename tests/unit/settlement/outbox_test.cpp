@@ -16,6 +16,8 @@ constexpr uint64_t kMinedIn = 5;
 struct ForgetfulNode {
   FakeNode::Answer state = FakeNode::Silence{};
   std::string sent{};
+  std::optional<Hash32> other_transaction{};  ///< whose receipt it gives
+  Hash32 block = FakeNode::hash_of(kMinedIn);
 
   FakeNode::Answer operator()(std::string_view method, const json::array& params) {
     if (method == "eth_getTransactionCount") {
@@ -33,9 +35,10 @@ struct ForgetfulNode {
     }
     if (method == "eth_getTransactionReceipt") {
       if (params[0] != json::value(sent)) return json::value(nullptr);
-      return json::value(json::object{{"transactionHash", sent},
+      const std::string whose = other_transaction ? hex0x(other_transaction->view()) : sent;
+      return json::value(json::object{{"transactionHash", whose},
                                       {"blockNumber", fmt::format("{:#x}", kMinedIn)},
-                                      {"blockHash", hex0x(FakeNode::hash_of(kMinedIn).view())},
+                                      {"blockHash", hex0x(block.view())},
                                       {"status", "0x0"},
                                       {"gasUsed", "0x5208"}});
     }
@@ -77,6 +80,26 @@ TEST_F(OutboxUnit, WaitsForANodeThatIsAwayToSayWhy) {
   EXPECT_EQ(step.error().code, ErrorCode::unavailable);
   EXPECT_EQ(outbox.find("one")->state, SendState::mined);
   forgetful_.state = FakeNode::Refusal{"execution reverted"};
+  ASSERT_TRUE(outbox.step());
+  EXPECT_EQ(outbox.find("one")->state, SendState::reverted);
+}
+
+TEST_F(OutboxUnit, ReceiptOfAnotherTransactionIsNotBelieved) {
+  Outbox outbox = open();
+  forgetful_.other_transaction = keccak256("another one");
+  const auto step = outbox.step();
+  ASSERT_FALSE(step);
+  EXPECT_EQ(step.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(outbox.find("one")->state, SendState::sent);
+}
+
+TEST_F(OutboxUnit, ReceiptOfABlockThatIsGoneDoesNotCount) {
+  Outbox outbox = open();
+  forgetful_.state = FakeNode::Refusal{"execution reverted"};
+  forgetful_.block = FakeNode::hash_of(kMinedIn + 1000);
+  ASSERT_TRUE(outbox.step());
+  EXPECT_EQ(outbox.find("one")->state, SendState::sent);
+  forgetful_.block = FakeNode::hash_of(kMinedIn);
   ASSERT_TRUE(outbox.step());
   EXPECT_EQ(outbox.find("one")->state, SendState::reverted);
 }
