@@ -124,7 +124,10 @@ struct ChainTakenBack {
   ledger::Place back_to;
   MIZAN_FIELDS(back_to)
 };
-/// The opening that OpenWanted asked for was never sent, nor was its clearance given to anybody.
+/// The opening that OpenWanted asked for was never sent: the contract refuses it, a node said when
+/// it was tried there. That node has seen it, signed, and could send it itself while the clearance
+/// lasts, where the refusal was a lie: then the lease is open and never served, and its buyer gets
+/// all back by its own stop or the end of the lease.
 struct NotOpened {
   Hash32 lease;
   std::string reason;  ///< at most 64 of a-z 0-9 _
