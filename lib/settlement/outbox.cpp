@@ -322,9 +322,7 @@ Result<void> Outbox::fill_gap(const Block& head, uint64_t next_mined) {
   if (lowest - next_mined > kMostHole)
     return fail(ErrorCode::conflict,
                 "nonces " + std::to_string(next_mined) + " to " + std::to_string(lowest - 1) +
-                    " of " + hex0x(account().view()) +
-                    " are unused, and more than were ever ours: the node is wrong, or was; nothing "
-                    "is spent to fill them up");
+                    " are unused: the node is wrong, or was, and nothing is spent to fill them up");
   MIZAN_TRY(pending, node_->pending_nonce(account()));
   if (pending >= lowest) return {};
   // More may be gone, in a deep turn: the next ones follow when these are mined.
@@ -365,7 +363,6 @@ Result<void> Outbox::send_queued(const Block& head, uint64_t next_mined) {
     MIZAN_CHECK(end(number, SendState::refused, "its nonce is used by now"));
   if (queued.empty()) return {};
   MIZAN_TRY(pending, node_->pending_nonce(account()));
-  // Whoever believes a nonce far above has to fill up all that lies below it.
   const uint64_t expected = state_.next_nonce != 0 ? state_.next_nonce : next_mined;
   if (pending > expected + kMostGap)
     return fail(ErrorCode::conflict,
