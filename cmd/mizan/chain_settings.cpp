@@ -1,6 +1,7 @@
 #include "mizan/chain_settings.hpp"
 
 #include "codec/json_fields.hpp"
+#include "settlement/outbox.hpp"
 
 namespace mizan::cli {
 namespace {
@@ -12,6 +13,12 @@ u128 power_of_ten(unsigned exponent) {
 }
 
 }  // namespace
+
+Result<void> check_depth(uint64_t depth, const std::string& field) {
+  if (depth > settlement::kMostDepth)
+    return bad_field(field, "is at most " + std::to_string(settlement::kMostDepth) + " blocks");
+  return {};
+}
 
 Result<ChainSettings> load_chain(const fs::path& home) {
   const fs::path path = home / "chain.json";
@@ -33,6 +40,7 @@ Result<ChainSettings> load_chain(const fs::path& home) {
   MIZAN_CHECK(in.finish());
   if (chain.decimals < 6 || chain.decimals > 18)
     return bad_field(path.string() + ".decimals", "is 6 to 18");
+  MIZAN_CHECK(check_depth(chain.depth, path.string() + ".depth"));
   return chain;
 }
 

@@ -20,6 +20,8 @@ struct ChainSettings {
   eip712::Domain domain() const { return eip712::Domain::evm(chain_id, contract); }
 };
 
+/// Whether blocks of that depth are ever waited for; `field` is named in the error.
+Result<void> check_depth(uint64_t depth, const std::string& field);
 /// not_found says how to make one.
 Result<ChainSettings> load_chain(const fs::path& home);
 Result<void> save_chain(const fs::path& home, const ChainSettings& chain);

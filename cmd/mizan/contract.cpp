@@ -75,6 +75,7 @@ Result<void> learn(ChainReader& reader, ChainSettings& chain) {
 }
 
 Result<int> deploy(const Context& context, const DeployOptions& options) {
+  MIZAN_CHECK(check_depth(options.depth, "--depth"));
   ChainSettings chain{.node = options.node, .chain_id = options.chain_id, .depth = options.depth};
   if (options.test_token == !options.token.empty())
     return fail(ErrorCode::invalid_argument, "give either --token or --test-token");
@@ -110,6 +111,7 @@ Result<int> deploy(const Context& context, const DeployOptions& options) {
 }
 
 Result<int> join(const Context& context, ChainSettings chain, const std::string& contract) {
+  MIZAN_CHECK(check_depth(chain.depth, "--depth"));
   MIZAN_TRY(address, parse_address(contract));
   chain.contract = address;
   MIZAN_TRY(reader, ChainReader::open(chain.node, chain.chain_id));

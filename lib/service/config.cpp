@@ -2,6 +2,7 @@
 #include "job/job_file.hpp"
 #include "job/yaml_map.hpp"
 #include "service/program.hpp"
+#include "settlement/outbox.hpp"
 
 #include <charconv>
 
@@ -40,7 +41,6 @@ const std::vector<std::string_view> kKeys = {"listen",
 
 const std::vector<std::string_view> kChainKeys = {"node",       "chain_id",  "contract",    "depth",
                                                   "from_block", "least_gas", "least_escrow"};
-constexpr uint64_t kMostDepth = 1000;
 
 /// The number under `key`, put through `set` if it is there.
 template <class Set>
@@ -110,7 +110,8 @@ Result<ChainConfig> read_chain(const YAML::Node& node) {
   chain.contract = *address;
   MIZAN_CHECK(
       number(map, "chain_id", 1, ~uint64_t{0} >> 1, [&](uint64_t n) { chain.chain_id = n; }));
-  MIZAN_CHECK(number(map, "depth", 0, kMostDepth, [&](uint64_t n) { chain.depth = n; }));
+  MIZAN_CHECK(
+      number(map, "depth", 0, settlement::kMostDepth, [&](uint64_t n) { chain.depth = n; }));
   MIZAN_CHECK(
       number(map, "from_block", 0, ~uint64_t{0} >> 1, [&](uint64_t n) { chain.from_block = n; }));
   MIZAN_CHECK(number(map, "least_gas", 0, 1'000'000, [&](uint64_t n) { chain.least_gas = n; }));

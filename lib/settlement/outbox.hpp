@@ -49,6 +49,9 @@ struct Entry {
   MIZAN_FIELDS(id, call, state, nonce, gas, attempts, transaction, block, reason)
 };
 
+/// Blocks on top of one until it counts: more than any chain turns.
+inline constexpr uint64_t kMostDepth = 1000;
+
 struct OutboxOptions {
   uint64_t depth = 2;  ///< blocks on top of a transaction's own before it is over
   /// Transactions with a nonce that are in no block yet: nodes keep no more than 64 of an account.

@@ -111,6 +111,9 @@ test("deploy, deposit, open, claim, close, withdraw, audit", async () => {
   assert.equal(again.token, deployed.token);
   assert.equal(run("contract", "join", deployed.token, "--node", url, "--chain-id", "31337").code, 1, "the token is no escrow");
   assert.equal(run("contract", "join", contract, "--node", url, "--chain-id", "1").code, 1, "another chain");
+  const deep = run("contract", "join", contract, "--node", url, "--chain-id", "31337", "--depth", "1001");
+  assert.equal(deep.code, 2);
+  assert.match(deep.out.error.message, /--depth: is at most 1000 blocks/);
 
   must("account", "mint", "20");
   assert.equal(run("account", "deposit", "21").code, 1, "more than there is");

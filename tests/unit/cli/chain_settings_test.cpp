@@ -20,5 +20,13 @@ TEST(ChainSettings, UnitsForPeople) {
   EXPECT_EQ(format_units(12'345'678, 6), "$12.345678");
 }
 
+TEST(ChainSettings, DepthThatNoChainTurnsIsRefused) {
+  EXPECT_TRUE(check_depth(1000, "--depth"));
+  const auto deep = check_depth(1001, "--depth");
+  ASSERT_FALSE(deep);
+  EXPECT_EQ(deep.error().message, "--depth: is at most 1000 blocks");
+  EXPECT_EQ(deep.error().code, ErrorCode::invalid_argument);
+}
+
 }  // namespace
 }  // namespace mizan::cli
