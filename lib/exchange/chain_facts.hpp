@@ -127,7 +127,8 @@ struct ChainTakenBack {
 /// The opening that OpenWanted asked for was never sent: the contract refuses it, a node said when
 /// it was tried there. That node has seen it, signed, and could send it itself while the clearance
 /// lasts, where the refusal was a lie: then the lease is open and never served, and its buyer gets
-/// all back by its own stop or the end of the lease.
+/// all back by its own stop or the end of the lease. Or the contract refused it in a block, and its
+/// clearance is over there.
 struct NotOpened {
   Hash32 lease;
   std::string reason;  ///< at most 64 of a-z 0-9 _

@@ -2,7 +2,7 @@
 
 #include "crypto/address.hpp"
 #include "exchange/receipt.hpp"
-#include "settlement/escrow_calls.hpp"
+#include "service/chain_items.hpp"
 #include "settlement/escrow_errors.hpp"
 
 #include <algorithm>
@@ -18,9 +18,7 @@ using settlement::SendState;
 
 constexpr uint64_t kLongestPause = 64;  // blocks
 constexpr u128 kGasOfALease = 200'000;  // to open and to end it, with a claim or a stop
-// That wait for a block at once; what frees money passes them: an outbox has 32 places.
-constexpr size_t kMostOpenings = 24;
-constexpr uint64_t kGasBlocks = 4;  // between two looks at what is left
+constexpr uint64_t kGasBlocks = 4;      // between two looks at what is left
 
 std::string id_of(std::string_view what, const LeaseId& lease) {
   return std::string(what) + ":" + hex(lease.view());
@@ -31,23 +29,12 @@ std::string stop_id(const Lease& lease) {
   return id_of("stop", lease.id) + ":" + std::to_string(lease.request->nonce);
 }
 
-/// The lease that an entry of ours is about.
-std::optional<LeaseId> lease_of(const std::string& id) {
-  const size_t at = id.find(':');
-  if (at == std::string::npos) return {};
-  const auto lease = parse_fixed<LeaseId>(id.substr(at + 1, 64));
-  return lease ? std::optional(*lease) : std::nullopt;
-}
-
-settlement::CloseItem close_item(const Lease& lease) {
-  settlement::CloseItem item{.terms = lease.terms, .payees = lease.payees};
-  if (lease.vouchered != 0) {
-    item.cumulative = lease.vouchered;
-    item.voucher_signature = lease.voucher_signature;
-  }
-  item.min_paid = lease.close->min_paid;
-  item.close_signature = lease.close_signature;
-  return item;
+/// The leases that an entry of ours is about.
+std::vector<LeaseId> leases_of(const std::string& id) {
+  std::vector<LeaseId> out;
+  for (const std::string& name : names_in(id))
+    if (const auto lease = parse_fixed<LeaseId>(name.substr(0, 64))) out.push_back(*lease);
+  return out;
 }
 
 }  // namespace
@@ -147,7 +134,7 @@ void ChainDesk::bring_when_due() {
 
 Result<void> ChainDesk::bring() {
   std::vector<Lease> opening, stopping;
-  std::vector<std::pair<Lease, exchange::EndWants>> settling;
+  std::vector<Ending> settling;
   context_.state.read([&](const Exchange& core) {
     for (const Lease* lease : core.opening()) opening.push_back(*lease);
     for (const Lease* lease : core.stopping()) stopping.push_back(*lease);
@@ -160,42 +147,35 @@ Result<void> ChainDesk::bring() {
     if (result && !one) result = std::move(one);
   };
   for (const Lease& lease : stopping) keep(bring_stop(lease));
-  for (const auto& [lease, wants] : settling) keep(bring_end(lease, wants));
-  for (const Lease& lease : opening) keep(bring_opening(lease));
+  keep(bring_ends(settling));
+  keep(bring_openings(opening));
   return result;
 }
 
-Result<void> ChainDesk::bring_opening(const Lease& lease) {
-  const std::string id = id_of("open", lease.id) + ":" + std::to_string(lease.attempt);
+Result<void> ChainDesk::bring_opening(const Lease& lease, const settlement::Entry* batch) {
+  const std::string id = "open:" + opening_name(lease);
   const settlement::Entry* entry = outbox_.find(id);
   if (entry != nullptr && entry->state == SendState::refused && !lease.funded() &&
       not_opened_.insert(id).second) {
     context_.parts.log.warn("not_opened",
                             {{"lease", hex0x(lease.id.view())}, {"why", entry->reason}});
-    // One whose nonce is spent may be open, by a transaction that is not deep enough yet.
+    // One whose nonce is spent may be open, by a transaction that is not deep enough yet; and one
+    // that was in a batch may be opened by anybody who has seen that.
     const std::string refusal = settlement::revert_code(entry->reason);
-    if (refusal != "bid_nonce_spent")
+    const bool was_out = batch != nullptr && batch->state != SendState::refused;
+    if (refusal != "bid_nonce_spent" && !was_out)
       context_.sequencer.submit(exchange::NotOpened{lease.id, refusal}, std::nullopt,
                                 [this](const Result<Applied>&) { wake(); });
   }
   // Only what never was in the world can be said not to open: all else that failed waits for the
   // clearance's end, by the chain's own time.
   if (entry != nullptr && entry->state != SendState::done) return {};
-  if (entry == nullptr && openings_out() >= kMostOpenings) return {};  // with the next block
+  if (batch != nullptr && batch->state == SendState::lost) return {};
+  if (entry == nullptr && out("open") >= kMostOpenings) return {};  // with the next block
   const eip712::Clearance clearance = exchange::clearance_of(lease);
   const Signature signature =
       eip712::sign(context_.domain, clearance, context_.parts.keys.clearance);
-  return want(id, escrow::open({lease.terms, lease.bid, lease.terms_signature, lease.bid_signature},
-                               clearance, signature));
-}
-
-size_t ChainDesk::openings_out() const {
-  size_t out = 0;
-  for (const settlement::Entry* entry : outbox_.entries())
-    if (entry->id.starts_with("open:") &&
-        (entry->state == SendState::queued || entry->state == SendState::sent))
-      ++out;
-  return out;
+  return want(id, escrow::open(open_item(lease), clearance, signature));
 }
 
 /// The contract's clock stands as the exchange's does, whether or not the provider answers. One
@@ -260,10 +240,13 @@ Result<void> ChainDesk::forget_ended() {
     for (const Lease* lease : core.settling()) wanted.insert(lease->id);
     for (const Lease* lease : core.stopping()) stops.insert(stop_id(*lease));
     for (const settlement::Entry* entry : outbox_.entries()) {
-      const auto id = lease_of(entry->id);
-      if (!entry->ended() || !id) continue;
-      const bool kept =
-          entry->id.starts_with("stop:") ? stops.contains(entry->id) : wanted.contains(*id);
+      const auto leases = leases_of(entry->id);
+      if (!entry->ended() || leases.empty()) continue;
+      const bool kept = entry->id.starts_with("stop:")
+                            ? stops.contains(entry->id)
+                            : std::ranges::any_of(leases, [&](const LeaseId& lease) {
+                                return wanted.contains(lease);
+                              });
       if (!kept) ended.push_back(entry->id);
     }
   });

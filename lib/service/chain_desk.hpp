@@ -44,9 +44,31 @@ class ChainDesk {
   Result<void> check_age(uint64_t head_time);
   void tell_away();
   void submit(const settlement::Change& change);
+  void tell_reasons(const settlement::Seen& seen);
   void bring_when_due();
   Result<void> bring();
-  Result<void> bring_opening(const exchange::Lease& lease);
+  using Leases = std::vector<const exchange::Lease*>;
+  /// What one transaction does for many leases, or one for one.
+  struct Together {
+    std::string_view kind;  ///< how its entries' ids begin: "open" or "close"
+    size_t most_out;        ///< transactions that wait for a block at once
+    std::function<Bytes(const Leases&)> call;
+    std::function<std::string(const exchange::Lease&)> name;
+    std::function<Result<void>(const exchange::Lease&)> alone;
+  };
+  using Ending = std::pair<exchange::Lease, exchange::EndWants>;
+
+  Result<void> bring_openings(const std::vector<exchange::Lease>& opening);
+  Result<void> bring_ends(const std::vector<Ending>& settling);
+  Result<void> bring_together(const Together& what, Leases waiting);
+  Result<void> bring_batch(const Together& what, const Leases& batch);
+  /// By the names of what it carries, the batch of that kind.
+  std::map<std::string, const settlement::Entry*> batches(std::string_view kind);
+  bool waits(const settlement::Entry& batch) const;
+  /// Nothing where the node does not answer.
+  Result<std::vector<bool>> would_take(const Bytes& call, size_t items);
+  /// `batch`: with which it came to nothing before, if one.
+  Result<void> bring_opening(const exchange::Lease& lease, const settlement::Entry* batch);
   Result<void> bring_stop(const exchange::Lease& lease);
   Result<void> bring_end(const exchange::Lease& lease, const exchange::EndWants& wants);
   /// Submits it, again if it ended and is still wanted.
@@ -54,8 +76,8 @@ class ChainDesk {
   Result<void> forget_ended();
   Result<void> watch_gas();
   void tell_gas(bool low);
-  /// Of which none is in a block yet.
-  size_t openings_out() const;
+  /// Transactions of that kind of which none is in a block yet.
+  size_t out(std::string_view kind) const;
   void note(const char* doing, const Result<void>& result);
 
   Context& context_;
@@ -63,7 +85,7 @@ class ChainDesk {
   settlement::Outbox outbox_;
   std::optional<settlement::Follower> follower_;
   std::map<std::string, Again> again_;
-  std::set<std::string> not_opened_;  ///< that the exchange was told of
+  std::set<std::string> not_opened_;  ///< that the exchange and the log were told of
   std::optional<Error> failure_;
   std::map<std::string, std::string> troubles_;  ///< what is in the way of what
   uint64_t seen_to_ = 0;                         ///< the state's last block

@@ -1,5 +1,7 @@
 // How the desk follows the contract: what the node tells becomes commands, and whether it is heard.
 #include "service/chain_desk.hpp"
+#include "service/chain_items.hpp"
+#include "settlement/escrow_errors.hpp"
 
 #include <utility>
 
@@ -90,6 +92,27 @@ Result<void> ChainDesk::check_age(uint64_t head_time) {
                   "ahead");
 }
 
+/// What was brought to the contract and not taken can't open any more once its clearance is over
+/// there. It ends in this very step; the exchange is told why, for it would only know that it did.
+void ChainDesk::tell_reasons(const settlement::Seen& seen) {
+  std::set<LeaseId> opened;
+  for (const settlement::SeenEvent& event : seen.events)
+    if (const auto* one = std::get_if<settlement::Opened>(&event.event)) opened.insert(one->lease);
+  std::vector<exchange::NotOpened> told;
+  context_.state.read([&](const Exchange& core) {
+    for (const exchange::Lease* lease : core.opening()) {
+      if (lease->funded() || seen.to.time <= lease->clearance_until || opened.contains(lease->id))
+        continue;
+      const settlement::Entry* entry = outbox_.find("open:" + opening_name(*lease));
+      if (entry == nullptr) continue;
+      const std::string refusal = settlement::revert_code(entry->reason);
+      if (!refusal.empty()) told.push_back({lease->id, refusal});
+    }
+  });
+  for (exchange::NotOpened& one : told)
+    context_.sequencer.submit(std::move(one), std::nullopt, [](const Result<Applied>&) {});
+}
+
 void ChainDesk::submit(const settlement::Change& change) {
   {
     const std::lock_guard lock(mutex_);
@@ -97,6 +120,7 @@ void ChainDesk::submit(const settlement::Change& change) {
   }
   exchange::Command command;
   if (const auto* seen = std::get_if<settlement::Seen>(&change)) {
+    tell_reasons(*seen);
     command = exchange::ChainSeen{seen->to, facts_of(seen->events)};
   } else {
     const auto& back = std::get<settlement::TakenBack>(change);

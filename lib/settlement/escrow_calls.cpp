@@ -2,7 +2,6 @@
 
 #include "crypto/eip712.hpp"
 #include "crypto/hash.hpp"
-#include "settlement/abi.hpp"
 
 namespace mizan::settlement {
 namespace {
@@ -174,6 +173,16 @@ Bytes close_many(const std::vector<CloseItem>& items) {
   return AbiTuple()
       .tail(abi_array(encode_all(items)))
       .call(selector("closeMany(" MIZAN_CLOSE_ITEM "[])"));
+}
+
+Result<std::vector<Selector>> faults_of(ByteView answer, size_t items) {
+  AbiReader in(answer);
+  const bool begins = in.number64() == 32 && in.number64() == items;
+  std::vector<Selector> faults;
+  for (size_t i = 0; begins && i < items; ++i) faults.push_back(in.selector());
+  if (!begins || !in.finish())
+    return fail(ErrorCode::unavailable, "what a batch answers is not one fault for each item");
+  return faults;
 }
 
 Bytes request_close(const eip712::Terms& terms) {

@@ -4,6 +4,7 @@
 
 #include "base/payee.hpp"
 #include "crypto/eip712_messages.hpp"
+#include "settlement/abi.hpp"
 
 #include <optional>
 #include <vector>
@@ -63,6 +64,9 @@ Bytes claim(const eip712::Terms& terms, u128 cumulative, const Signature& vouche
             const std::vector<Payee>& payees);
 Bytes close(const CloseItem& item);
 Bytes close_many(const std::vector<CloseItem>& items);
+/// What open_many or close_many of so many items answers: each one's fault, zeros where it was
+/// done.
+Result<std::vector<Selector>> faults_of(ByteView answer, size_t items);
 Bytes request_close(const eip712::Terms& terms);
 Bytes request_close_for(const eip712::Terms& terms, const eip712::RequestClose& message,
                         const Signature& signature, u128 relay_fee_units);

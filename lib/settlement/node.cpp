@@ -207,6 +207,10 @@ Result<Bytes> Node::view(const Address& contract, const Bytes& data) {
   return call(contract, data, "latest");
 }
 
+Result<Bytes> Node::view_next(const Address& contract, const Bytes& data) {
+  return call(contract, data, "pending");
+}
+
 Result<Bytes> Node::view_at(const Address& contract, const Bytes& data, uint64_t block) {
   return call(contract, data, json::value(quantity(block)));
 }

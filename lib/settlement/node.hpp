@@ -54,6 +54,8 @@ class Node {
   Result<uint64_t> estimate_gas(const Address& from, const Call& call);
   /// The answer of a view at the latest block.
   Result<Bytes> view(const Address& contract, const Bytes& data);
+  /// In the block that comes next.
+  Result<Bytes> view_next(const Address& contract, const Bytes& data);
   Result<Bytes> view_at(const Address& contract, const Bytes& data, uint64_t block);
   /// Why the call would be refused on top of that block, if it would be.
   Result<void> replay(const Address& from, const Call& call, uint64_t block);

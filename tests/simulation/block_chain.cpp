@@ -94,35 +94,33 @@ Result<void> BlockChain::take(ByteView raw) {
   return {};
 }
 
-Result<std::vector<exchange::ChainFact>> BlockChain::run(PlainContract& contract,
-                                                         const Address& from,
-                                                         const settlement::Call& call,
-                                                         uint64_t time) const {
-  if (call.to == from && call.data.empty()) return std::vector<exchange::ChainFact>{};
+Result<test::Ran> BlockChain::run(PlainContract& contract, const Address& from,
+                                  const settlement::Call& call, uint64_t time) const {
+  if (call.to == from && call.data.empty()) return test::Ran{};
   if (call.to != settlement_.contract) return fail(ErrorCode::conflict, "no contract is there");
+  auto ran = test::run_call(contract, domain_, clearance_key_, from, call.data, time);
+  if (ran || ran.error().message != "BelowMinPaid") return ran;
   MIZAN_TRY(sent, test::read_call(domain_, clearance_key_, from, call.data));
-  auto facts = contract.run(sent, time);
   const PlainContract::Lease* lease = contract.find(sent.lease);
-  if (sent.kind == Kind::close && !facts && facts.error().message == "BelowMinPaid" &&
-      contract.payable(*lease, time, sent.amount) == contract.units(sent.amount))
+  if (contract.payable(*lease, time, sent.amount) == contract.units(sent.amount))
     world_.expect(false, "an agent's Close wants more than its voucher pays");
-  return facts;
+  return ran;
 }
 
-Result<void> BlockChain::try_call(const Address& from, const settlement::Call& call) const {
+Result<Bytes> BlockChain::try_call(const Address& from, const settlement::Call& call) const {
   PlainContract contract = *head().contract;
   const uint64_t time = std::max(head().place.time + 1, now_s());
   for (uint64_t nonce = head().next_nonce; pool_.contains(nonce); ++nonce)
     (void)run(contract, account_, pool_.find(nonce)->second.transaction.call, time);
-  MIZAN_TRY(facts, run(contract, from, call, time));
-  return {};
+  MIZAN_TRY(ran, run(contract, from, call, time));
+  return ran.answer;
 }
 
-Result<void> BlockChain::try_call(const Address& from, const settlement::Call& call,
-                                  const ChainBlock& block) const {
+Result<Bytes> BlockChain::try_call(const Address& from, const settlement::Call& call,
+                                   const ChainBlock& block) const {
   PlainContract contract = *block.contract;
-  MIZAN_TRY(facts, run(contract, from, call, block.place.time));
-  return {};
+  MIZAN_TRY(ran, run(contract, from, call, block.place.time));
+  return ran.answer;
 }
 
 void BlockChain::mine() {
@@ -193,7 +191,9 @@ void BlockChain::run_parties(ChainBlock& block, PlainContract& contract) {
     }
     const auto facts = contract.run(sent, block.place.time);
     if (!facts) continue;
-    add_logs(block, *facts, keccak256("sent " + std::to_string(++made_)));
+    std::vector<settlement::Log> logs;
+    for (const exchange::ChainFact& fact : *facts) logs.push_back(test::log_of(fact));
+    add_logs(block, std::move(logs), keccak256("sent " + std::to_string(++made_)));
     block.sent.push_back(sent);
   }
   waiting_ = std::move(left);
@@ -209,10 +209,9 @@ void BlockChain::run_pool(ChainBlock& block, PlainContract& contract) {
     if (good.empty()) break;
     Mined mined{*good[random_.below(good.size())]};
     pool_.erase(block.next_nonce);
-    const auto facts =
-        run(contract, account_, mined.transaction.transaction.call, block.place.time);
-    mined.success = facts.has_value();
-    if (facts) add_logs(block, *facts, mined.transaction.hash);
+    auto ran = run(contract, account_, mined.transaction.transaction.call, block.place.time);
+    mined.success = ran.has_value();
+    if (ran) add_logs(block, std::move(ran->logs), mined.transaction.hash);
     block.mined.push_back(std::move(mined));
   }
   // What can't be mined any more, or is forgotten.
@@ -221,10 +220,9 @@ void BlockChain::run_pool(ChainBlock& block, PlainContract& contract) {
   });
 }
 
-void BlockChain::add_logs(ChainBlock& block, const std::vector<exchange::ChainFact>& facts,
+void BlockChain::add_logs(ChainBlock& block, std::vector<settlement::Log> logs,
                           const Hash32& transaction) {
-  for (const exchange::ChainFact& fact : facts) {
-    settlement::Log log = test::log_of(fact);
+  for (settlement::Log& log : logs) {
     log.address = settlement_.contract;
     log.block = block.place.number;
     log.block_hash = block.place.hash;

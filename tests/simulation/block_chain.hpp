@@ -40,11 +40,11 @@ class BlockChain {
   void send(const test::Sent& sent);
   /// Into the pool. The error's message is what a node says of it.
   Result<void> take(ByteView raw);
-  /// What it would do now, with what waits in the pool done before.
-  Result<void> try_call(const Address& from, const settlement::Call& call) const;
-  /// What it would do on top of that block.
-  Result<void> try_call(const Address& from, const settlement::Call& call,
-                        const ChainBlock& block) const;
+  /// What it would answer now, with what waits in the pool done before.
+  Result<Bytes> try_call(const Address& from, const settlement::Call& call) const;
+  /// And on top of that block.
+  Result<Bytes> try_call(const Address& from, const settlement::Call& call,
+                         const ChainBlock& block) const;
 
   const std::deque<ChainBlock>& blocks() const { return blocks_; }
   const ChainBlock& head() const { return blocks_.back(); }
@@ -68,10 +68,9 @@ class BlockChain {
   uint64_t now_s() const;
   void run_parties(ChainBlock& block, test::PlainContract& contract);
   void run_pool(ChainBlock& block, test::PlainContract& contract);
-  void add_logs(ChainBlock& block, const std::vector<exchange::ChainFact>& facts,
-                const Hash32& transaction);
-  Result<std::vector<exchange::ChainFact>> run(test::PlainContract& contract, const Address& from,
-                                               const settlement::Call& call, uint64_t time) const;
+  void add_logs(ChainBlock& block, std::vector<settlement::Log> logs, const Hash32& transaction);
+  Result<test::Ran> run(test::PlainContract& contract, const Address& from,
+                        const settlement::Call& call, uint64_t time) const;
   u128 next_base_fee();
 
   Surroundings& world_;

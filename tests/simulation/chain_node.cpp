@@ -164,12 +164,13 @@ Result<json::value> ChainNode::call(const json::array& params, bool estimates) {
   settlement::Call call{fixed<Address>(asked.at("to")), 0, {}};
   MIZAN_TRY(data, parse_hex(std::string_view(asked.at("data").get_string())));
   call.data = std::move(data);
-  const auto from = fixed<Address>(asked.at("from"));
+  const json::value* sender = asked.if_contains("from");
+  const auto from = sender == nullptr ? Address{} : fixed<Address>(*sender);
   const ChainBlock* on = block(params.at(1));
   if (on == nullptr) return fail(ErrorCode::conflict, "header not found");
   const bool pending = params.at(1) == "pending" && behind_ == 0;
   const auto done = pending ? chain_.try_call(from, call) : chain_.try_call(from, call, *on);
-  if (done) return json::value(estimates ? quantity(150'000) : "0x");
+  if (done) return json::value(estimates ? quantity(150'000) : hex0x(*done));
   const settlement::Selector reason = settlement::selector(done.error().message + "()");
   return fail(Error{ErrorCode::conflict, "execution reverted", {}}.with("data", hex0x(reason)));
 }

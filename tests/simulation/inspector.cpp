@@ -368,9 +368,10 @@ void Inspector::look_at_bill(const Case& at) {
              away_ms(at, at.funded, at.now) + kBeatMs >= lease.terms.grace * 1'000,
          "forfeited " + std::to_string(metered.forfeited_ms) + " ms though it was never away");
   // The whole job is billed, but for what the exchange's own clock or its absence kept from it, or
-  // what its buyer did not sign.
+  // what its buyer did not sign; or where its provider closed it at the contract, by the last
+  // voucher.
   if (self_metered(at) || lease.state != LeaseState::settled || past.exited_at_ms == 0 ||
-      lease.reason == "agent_late")
+      lease.reason == "agent_late" || at.closing == 0)
     return;
   const uint64_t due = std::min(ran, metered.heard_ms);
   expect(at, billed_ms / 1'000 >= (due - std::min(due, kClocksMs)) / 1'000,

@@ -52,9 +52,17 @@ class Tuple {
   Tuple(ByteView bytes, size_t head)
       : bytes_(bytes), in(bytes.first(std::min(bytes.size(), head * kWord))) {}
 
-  ByteView tail() {
-    const uint64_t at = in.number64();
-    return at > bytes_.size() ? ByteView{} : bytes_.subspan(static_cast<size_t>(at));
+  ByteView tail() { return from(bytes_, in.number64()); }
+  /// Those of an array of elements whose size varies, each with what is behind it.
+  std::vector<ByteView> elements() {
+    const ByteView all = tail();
+    AbiReader length(all.first(std::min(all.size(), kWord)));
+    const ByteView rest = from(all, kWord);
+    const uint64_t count = std::min<uint64_t>(length.number64(), rest.size() / kWord);
+    AbiReader offsets(rest.first(static_cast<size_t>(count) * kWord));
+    std::vector<ByteView> out;
+    for (uint64_t i = 0; i < count; ++i) out.push_back(from(rest, offsets.number64()));
+    return out;
   }
   std::optional<Signature> signature() {
     const ByteView at = tail();
@@ -73,6 +81,9 @@ class Tuple {
   Result<void> finish() const { return in.finish() ? Result<void>{} : reverts("calldata"); }
 
  private:
+  static ByteView from(ByteView bytes, uint64_t at) {
+    return at > bytes.size() ? ByteView{} : bytes.subspan(static_cast<size_t>(at));
+  }
   ByteView bytes_;
 
  public:
@@ -117,6 +128,25 @@ Result<Sent> read_open(const Caller& caller, ByteView arguments) {
   return out;
 }
 
+/// The exchange has no groups.
+Result<Sent> read_open_item(const Caller& caller, ByteView item, uint64_t good_until) {
+  Tuple in(item, 34);
+  Sent out{Kind::open, {}, 0, {}};
+  out.terms = words<eip712::Terms>(in.in);
+  out.bid = words<eip712::Bid>(in.in);
+  const auto terms_signature = in.signature();
+  const auto bid_signature = in.signature();
+  MIZAN_CHECK(in.finish());
+  out.lease = caller.id(out.terms);
+  out.good_until = good_until;
+  if (!out.terms.group.is_zero()) return reverts("GroupIncomplete");
+  if (caller.sender != out.terms.provider &&
+      !caller.signs(out.terms.provider, out.terms, terms_signature))
+    return reverts("TermsNotSigned");
+  if (!caller.signs(out.terms.buyer, out.bid, bid_signature)) return reverts("BidNotSigned");
+  return out;
+}
+
 Result<Sent> read_claim(const Caller& caller, ByteView arguments) {
   Tuple in(arguments, 19);
   const auto terms = words<eip712::Terms>(in.in);
@@ -130,10 +160,8 @@ Result<Sent> read_claim(const Caller& caller, ByteView arguments) {
   return out;
 }
 
-Result<Sent> read_close(const Caller& caller, ByteView arguments) {
-  Tuple whole(arguments, 1);
-  Tuple in(whole.tail(), 21);
-  MIZAN_CHECK(whole.finish());
+Result<Sent> read_close_item(const Caller& caller, ByteView item) {
+  Tuple in(item, 21);
   const auto terms = words<eip712::Terms>(in.in);
   Sent out{Kind::close, {}, in.in.number(), caller.id(terms)};
   out.min_paid = in.in.number();
@@ -150,6 +178,13 @@ Result<Sent> read_close(const Caller& caller, ByteView arguments) {
     return reverts("VoucherNotSigned");
   if (payees_hash(out.payees) != terms.payees_hash) return reverts("WrongPayees");
   return out;
+}
+
+Result<Sent> read_close(const Caller& caller, ByteView arguments) {
+  Tuple in(arguments, 1);
+  const ByteView item = in.tail();
+  MIZAN_CHECK(in.finish());
+  return read_close_item(caller, item);
 }
 
 Result<Sent> read_request_close_for(const Caller& caller, ByteView arguments) {
@@ -193,14 +228,103 @@ const std::map<Selector, Reader>& readers() {
   return known;
 }
 
+LeaseId id_of_item(const Caller& caller, ByteView item) {
+  AbiReader in(item.first(std::min(item.size(), 16 * kWord)));
+  return caller.id(words<eip712::Terms>(in));
+}
+
+settlement::Log skipped(const LeaseId& lease, const Selector& reason) {
+  Hash32 word;
+  std::copy(reason.begin(), reason.end(), word.bytes.begin());
+  settlement::Log log;
+  log.topics = {keccak256("Skipped(bytes32,bytes4)"), lease};
+  log.data = AbiTuple().word(word).encode();
+  return log;
+}
+
+/// Each item by itself: one that fails is skipped.
+Ran run_items(PlainContract& contract, const Caller& caller, const std::vector<ByteView>& items,
+              uint64_t now, const std::function<Result<Sent>(ByteView)>& read_item) {
+  Ran out;
+  std::vector<Bytes> faults;
+  for (const ByteView item : items) {
+    const auto facts =
+        read_item(item).and_then([&](const Sent& sent) { return contract.run(sent, now); });
+    Hash32 fault;
+    if (facts) {
+      for (const exchange::ChainFact& fact : *facts) out.logs.push_back(log_of(fact));
+    } else {
+      const Selector reason = settlement::selector(facts.error().message + "()");
+      std::copy(reason.begin(), reason.end(), fault.bytes.begin());
+      out.logs.push_back(skipped(id_of_item(caller, item), reason));
+    }
+    faults.push_back(AbiTuple().word(fault).encode());
+  }
+  out.answer = AbiTuple().tail(settlement::abi_static_array(faults)).encode();
+  return out;
+}
+
+/// Of the calls of an exchange, those with one clearance for all.
+Result<Ran> run_open_many(PlainContract& contract, const Caller& caller, ByteView arguments,
+                          uint64_t now) {
+  Tuple in(arguments, 3);
+  const std::vector<ByteView> items = in.elements();
+  if (!in.elements().empty()) return reverts("NotCleared");
+  Tuple batch(in.tail(), 3);
+  MIZAN_CHECK(in.finish());
+  eip712::ClearanceBatch clearance;
+  for (const ByteView item : items) clearance.leases.push_back(id_of_item(caller, item));
+  clearance.rule_set = batch.in.hash();
+  clearance.valid_until = batch.in.number64();
+  const auto signature = batch.signature();
+  MIZAN_CHECK(batch.finish());
+  if (now > clearance.valid_until) return reverts("ClearanceExpired");
+  if (!caller.signs(caller.clearance_key, clearance, signature)) return reverts("NotCleared");
+  return run_items(contract, caller, items, now, [&](ByteView item) {
+    return read_open_item(caller, item, clearance.valid_until);
+  });
+}
+
+Result<Ran> run_close_many(PlainContract& contract, const Caller& caller, ByteView arguments,
+                           uint64_t now) {
+  Tuple in(arguments, 1);
+  const std::vector<ByteView> items = in.elements();
+  MIZAN_CHECK(in.finish());
+  return run_items(contract, caller, items, now,
+                   [&](ByteView item) { return read_close_item(caller, item); });
+}
+
+Selector selector_of(ByteView call) {
+  return {call[0], call[1], call[2], call[3]};
+}
+
 }  // namespace
 
 Result<Sent> read_call(const eip712::Domain& domain, const Address& clearance_key,
                        const Address& sender, ByteView data) {
   if (data.size() < 4) return reverts("calldata");
-  const auto reader = readers().find({data[0], data[1], data[2], data[3]});
+  const auto reader = readers().find(selector_of(data));
   if (reader == readers().end()) return reverts("selector");
   return reader->second({domain, clearance_key, sender}, data.subspan(4));
+}
+
+Result<Ran> run_call(PlainContract& contract, const eip712::Domain& domain,
+                     const Address& clearance_key, const Address& sender, ByteView data,
+                     uint64_t now) {
+  if (data.size() < 4) return reverts("calldata");
+  namespace escrow = settlement::escrow;
+  static const Selector open_many = selector_of(escrow::open_many({}, {}, {}));
+  static const Selector close_many = selector_of(escrow::close_many({}));
+  const Caller caller{domain, clearance_key, sender};
+  const Selector called = selector_of(data);
+  const ByteView arguments = data.subspan(4);
+  if (called == open_many) return run_open_many(contract, caller, arguments, now);
+  if (called == close_many) return run_close_many(contract, caller, arguments, now);
+  MIZAN_TRY(sent, read_call(domain, clearance_key, sender, data));
+  MIZAN_TRY(facts, contract.run(sent, now));
+  Ran out;
+  for (const exchange::ChainFact& fact : facts) out.logs.push_back(log_of(fact));
+  return out;
 }
 
 settlement::Log log_of(const exchange::ChainFact& fact) {

@@ -164,6 +164,23 @@ TEST(Revert, PlainReasonsAndPanicsAreShown) {
   EXPECT_NE(decode_revert(ByteView(reason).first(5)).message, "");
 }
 
+TEST(Batch, AnswersWithAFaultForEachItem) {
+  const Selector fault = selector("NotOpen()");
+  Hash32 word;
+  std::copy(fault.begin(), fault.end(), word.bytes.begin());
+  const auto answer = [&word](uint64_t at, uint64_t count) {
+    return AbiTuple().word(at).word(count).word(Hash32{}).word(word).encode();
+  };
+  EXPECT_EQ(escrow::faults_of(answer(32, 2), 2), (std::vector<Selector>{{}, fault}));
+  EXPECT_FALSE(escrow::faults_of(answer(64, 2), 2));
+  EXPECT_FALSE(escrow::faults_of(answer(32, 3), 2));
+  EXPECT_FALSE(escrow::faults_of(answer(32, 3), 3)) << "less than it says";
+  EXPECT_FALSE(escrow::faults_of(answer(32, 1), 1)) << "more than it says";
+  EXPECT_FALSE(escrow::faults_of(Bytes{}, 1));
+  word.bytes[31] = 1;
+  EXPECT_FALSE(escrow::faults_of(answer(32, 2), 2)) << "padded with something";
+}
+
 TEST(Event, OfAnotherContractIsRefused) {
   Log log;
   EXPECT_FALSE(read_event(log)) << "no topic";

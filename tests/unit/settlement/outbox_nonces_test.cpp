@@ -219,7 +219,7 @@ TEST_F(OutboxNonces, GasThatNoBlockHasIsNotBelieved) {
   EXPECT_EQ(entries.at(0).state, SendState::queued);
   node.gas = "0x5208";
   live(100, 1);
-  EXPECT_LT(entries.at(0).gas, 50'000U);
+  EXPECT_LT(entries.at(0).gas, 60'000U);
 }
 
 TEST_F(OutboxNonces, GasIsEstimatedAnewForWhatIsStuckOrRefused) {
@@ -242,7 +242,7 @@ TEST_F(OutboxNonces, GasIsEstimatedAnewForWhatIsStuckOrRefused) {
       node.head += 5;
       (void)outbox->step();
     }
-    EXPECT_LT(outbox->entries().at(0)->gas, 50'000U);
+    EXPECT_LT(outbox->entries().at(0)->gas, 60'000U);
   }
 }
 

@@ -1,0 +1,200 @@
+// The chain desk at a chain in this process: what goes in one transaction, and what is brought
+// again.
+#include "service/chain_market.hpp"
+#include "service/small_chain.hpp"
+
+namespace mizan::service {
+namespace {
+
+using test::Sent;
+
+constexpr uint64_t kBlockMs = 2'000;
+
+exchange::ChainSettlement small_settlement() {
+  Address contract;
+  contract.bytes[0] = 0xcc;
+  return {31337, contract, contract, 6, 86'400, 1, {1, keccak256("first"), 1'800'000'000}};
+}
+
+/// What an exchange, its node and its outbox stand on.
+struct SmallParts {
+  std::optional<SmallChain> chain;
+  settlement::Node node{
+      settlement::JsonRpc("the node", [this](const std::string& body) { return (*chain)(body); },
+                          {.attempts = 1}),
+      31337};
+  std::unique_ptr<journal::Journal> outbox = journal::make_memory_journal(keccak256("outbox"));
+  const SecretKey gas = SecretKey::generate();
+  const ChainParts parts{node, *outbox, gas};
+};
+
+struct Settled : SmallParts, ChainMarket {
+  Settled() : ChainMarket(small_settlement(), parts) {
+    chain.emplace(small_settlement(), world.operator_key.address(), world.keys.clearance.address());
+    const auto deposit = [](const SecretKey& owner) {
+      return Sent{Sent::Kind::deposit, owner.address(), 1'000'000, {}};
+    };
+    blocks(3, {deposit(world.buyer), deposit(other)});
+    list();
+  }
+  using ChainMarket::lease;
+  LeaseId lease(uint64_t nonce) { return lease(nonce, world.buyer); }
+  void blocks(int count, const std::vector<Sent>& parties = {}) {
+    for (int i = 0; i < count; ++i) {
+      world.clock.pass(kBlockMs);
+      chain->mine(world.clock.now().seconds(), i == 0 ? parties : std::vector<Sent>{});
+      turns();
+    }
+  }
+  Sent withdraws(const SecretKey& owner) const {
+    return {Sent::Kind::withdraw, owner.address(), chain->contract().balance(owner.address()), {}};
+  }
+  void stop(const LeaseId& id, uint64_t nonce, uint64_t seconds) {
+    const eip712::RequestClose request{id, nonce, world.clock.now().seconds() + seconds, 0};
+    EXPECT_EQ(world
+                  .post("/v1/leases/" + hex0x(id.view()) + "/request-close",
+                        json::object{{"request", to_json(request)},
+                                     {"signature", world.signature(request, world.buyer)}})
+                  .status,
+              200U);
+  }
+};
+
+TEST(ChainBatches, ABurstOpensAndClosesInFewTransactions) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(30);
+  on.turns();
+  EXPECT_EQ(on.chain->waiting(), 2U);  // of 20 and of 10
+  on.blocks(2);
+  for (const LeaseId& id : leases) ASSERT_EQ(on.state(id), "funded");
+  on.run(leases);
+  on.turns();
+  EXPECT_EQ(on.chain->waiting(), 2U);
+  on.blocks(2);
+  EXPECT_EQ(on.chain->mined(), 4U);
+  for (const LeaseId& id : leases) EXPECT_EQ(on.told(id, on.world.buyer).at("charged"), "4000");
+}
+
+TEST(ChainBatches, WhatComesOneByOneWaitsForTheBlockOnceAFewWaitForIt) {
+  Settled on;
+  std::vector<LeaseId> leases;
+  for (uint64_t nonce = 1; nonce <= 30; ++nonce) {
+    leases.push_back(on.lease(nonce));
+    on.turns();
+  }
+  EXPECT_EQ(on.chain->waiting(), 5U);  // four alone, and a full batch
+  on.blocks(4);
+  EXPECT_EQ(on.chain->mined(), 6U);
+  for (const LeaseId& id : leases) EXPECT_EQ(on.state(id), "funded");
+}
+
+TEST(ChainBatches, OneThatCanNotOpenIsLeftOutAndEndsWithItsReason) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(3);
+  const LeaseId unpaid = on.lease(1, on.other);
+  on.world.clock.pass(kBlockMs);
+  on.chain->mine(on.world.clock.now().seconds(), {on.withdraws(on.other)});
+  on.turns();
+  EXPECT_EQ(on.chain->waiting(), 1U);
+  EXPECT_EQ(on.told(unpaid, on.other).at("reason"), "insufficient_balance");
+  on.blocks(2);
+  EXPECT_EQ(on.chain->mined(), 1U);
+  for (const LeaseId& id : leases) EXPECT_EQ(on.state(id), "funded");
+}
+
+TEST(ChainBatches, OneThatIsSkippedEndsWithItsClearanceAndItsReason) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(3);
+  const LeaseId unpaid = on.lease(1, on.other);
+  on.turns();
+  on.blocks(1, {on.withdraws(on.other)});  // before the batch, in its block
+  on.blocks(20);
+  EXPECT_EQ(on.chain->mined(), 1U);
+  for (const LeaseId& id : leases) EXPECT_EQ(on.state(id), "funded");
+  EXPECT_EQ(on.told(unpaid, on.other).at("state"), "opening");  // whoever has seen it may open it
+  on.blocks(15);
+  EXPECT_EQ(on.told(unpaid, on.other).at("state"), "failed");
+  EXPECT_EQ(on.told(unpaid, on.other).at("reason"), "insufficient_balance");
+}
+
+TEST(ChainBatches, OneThatWasSkippedOpensAloneIfItCan) {
+  Settled on;
+  const LeaseId mine = on.lease(1);
+  const LeaseId late = on.lease(1, on.other);
+  on.turns();
+  const Sent out = on.withdraws(on.other);
+  on.blocks(1, {out});
+  on.blocks(1, {{Sent::Kind::deposit, on.other.address(), out.amount, {}}});
+  on.blocks(4);
+  EXPECT_EQ(on.state(mine), "funded");
+  EXPECT_EQ(on.told(late, on.other).at("state"), "funded");
+  EXPECT_EQ(on.chain->mined(), 2U);
+}
+
+TEST(ChainBatches, AreSentOnceOverCrashes) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(5);
+  on.turns();
+  on.world.restart();
+  on.turns();
+  EXPECT_EQ(on.chain->waiting(), 1U);
+  on.blocks(1);
+  on.world.restart();
+  on.blocks(3);
+  EXPECT_EQ(on.chain->mined(), 1U);
+  for (const LeaseId& id : leases) EXPECT_EQ(on.state(id), "funded");
+}
+
+TEST(ChainBatches, OpenAgainAfterATurn) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(5);
+  on.turns();
+  on.blocks(3);
+  for (const LeaseId& id : leases) ASSERT_EQ(on.state(id), "funded");
+  on.chain->turn_back(3);
+  on.blocks(8);
+  for (const LeaseId& id : leases) EXPECT_NE(on.chain->contract().find(id), nullptr);
+}
+
+TEST(ChainDesk, ANewerStopTakesThePlaceOfOneThatTheContractRefused) {
+  Settled on;
+  const LeaseId id = on.lease(1);
+  on.turns();
+  on.blocks(2);
+  on.stop(id, 1, 4);
+  on.turns();
+  EXPECT_EQ(on.chain->waiting(), 1U);
+  on.world.clock.pass(6'000);  // no block comes in time
+  on.stop(id, 2, 600);
+  on.turns();
+  EXPECT_EQ(on.chain->waiting(), 1U);  // one at a time
+  on.blocks(1);
+  EXPECT_EQ(on.chain->contract().find(id)->stop, 0U);
+  on.blocks(3);
+  EXPECT_NE(on.chain->contract().find(id)->stop, 0U);
+  EXPECT_EQ(on.chain->mined(), 3U);
+}
+
+TEST(ChainDesk, ClaimsOfALostProviderAgainAfterATurn) {
+  Settled on;
+  const LeaseId id = on.lease(1);
+  on.turns();
+  on.blocks(2);
+  on.says_phase({id}, 2, 0);
+  on.blocks(2);
+  on.says_phase({id}, 2, 4'000);
+  for (int i = 0; i < 20; ++i) {  // its agent is gone
+    on.world.pass(kBlockMs);
+    on.blocks(1);
+  }
+  ASSERT_EQ(on.told(id, on.world.buyer).at("reason"), "provider_lost");
+  ASSERT_NE(on.chain->contract().find(id)->claimed, 0U);
+  size_t back = 0;
+  for (; on.chain->contract().find(id)->claimed != 0; ++back) on.chain->turn_back(1);
+  ASSERT_LT(back, 20U);
+  on.blocks(static_cast<int>(back) + 12);
+  EXPECT_NE(on.chain->contract().find(id)->claimed, 0U);
+}
+
+}  // namespace
+}  // namespace mizan::service
