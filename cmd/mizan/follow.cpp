@@ -18,6 +18,8 @@ namespace {
 constexpr net::Milliseconds kTick{200};
 constexpr std::array kDetaching{SIGINT, SIGTERM, SIGHUP};
 
+constexpr std::chrono::seconds kAskPause{1};
+
 volatile std::sig_atomic_t detach_raised = 0;
 std::array<struct sigaction, kDetaching.size()> actions_before;
 
@@ -69,6 +71,7 @@ class Stream {
     while (!DetachSignals::raised()) {
       auto text = socket.read(kTick);
       if (events_.tick) events_.tick();
+      if (text && !*text) ask_how_it_opens();
       if (!text) {
         if (final_refusal(text.error().code)) return fail(std::move(text).error());
         lost(text.error());
@@ -81,6 +84,17 @@ class Stream {
       if (moved_) return moved_ = false;
     }
     return false;
+  }
+
+  /// The stream tells of changes; blocks that come upon a lease's opening are none.
+  void ask_how_it_opens() {
+    if (member_or<std::string>(last_, "state") != "opening" || !events_.lease) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < asks_again_at_) return;
+    asks_again_at_ = now + kAskPause;
+    const auto lease = session_.get("/v1/leases/" + hex0x(lease_.view()));
+    // Whatever else it says the stream says too.
+    if (lease && member_or<std::string>(*lease, "state") == "opening") events_.lease(*lease);
   }
 
   Result<bool> take(const std::string& text) {
@@ -122,6 +136,7 @@ class Stream {
   json::value last_;
   bool told_lost_ = false;
   bool moved_ = false;
+  std::chrono::steady_clock::time_point asks_again_at_{};
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "mizan/orders.hpp"
 #include "mizan/print.hpp"
 #include "mizan/session.hpp"
+#include "mizan/watch_job.hpp"
 
 #include <fmt/format.h>
 
@@ -29,8 +30,7 @@ std::string note_of(const json::value& lease) {
   const json::value& verdict = member_value(lease, "verdict");
   if (member_or<std::string>(lease, "state") == "held")
     return "waits for an officer: " + printable(member_or<std::string>(verdict, "note"));
-  if (member_or<std::string>(lease, "state") == "opening")
-    return "its opening waits for the chain's blocks";
+  if (member_or<std::string>(lease, "state") == "opening") return describe_opening(lease);
   if (!lease_is_over(lease)) return reason;
   const bool ran = member_or<uint64_t>(lease, "openedAtMs") != 0;
   return code && ran && *code >= 0 ? fmt::format("{}, exit code {}", reason, *code) : reason;

@@ -62,8 +62,15 @@ void JobWatcher::show_state(const json::value& lease) {
   const auto state = member_or<std::string>(lease, "state");
   rate_ = Rate{member_or<u128>(lease, "rate")};
   units_ = member_or<uint64_t>(lease, "units");
-  if (state == state_) return;
+  const std::string opening = state == "opening" ? describe_opening(lease) : "";
+  if (state == state_ && opening == opening_) return;
+  const bool opens_on = state == state_ && state == "opening";
   state_ = state;
+  opening_ = opening;
+  if (opens_on) {
+    if (!err_.live() && !context_.json) say(opening);
+    return redraw();
+  }
   if (state == "running" && !running_since_) running_since_ = std::chrono::steady_clock::now();
   if (state == "held")
     say("policy holds this deal for an officer: " +
@@ -75,9 +82,18 @@ void JobWatcher::show_state(const json::value& lease) {
   redraw();
 }
 
+std::string describe_opening(const json::value& lease) {
+  const json::value& opening = member_value(lease, "opening");
+  const auto blocks = member_or<std::optional<uint64_t>>(opening, "blocks");
+  const auto depth = member_or<uint64_t>(opening, "depth");
+  if (!blocks) return "its opening waits for a block of the chain";
+  return fmt::format("its opening has {} of {} blocks on it", std::min(*blocks, depth), depth);
+}
+
 void JobWatcher::redraw() {
   if (!err_.live() || state_.empty()) return;
   std::string text = fmt::format("{} {}", name_, state_);
+  if (!opening_.empty()) text += ": " + opening_;
   if (running_since_) {
     const auto seconds =
         static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(

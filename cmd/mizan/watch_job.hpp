@@ -43,11 +43,15 @@ class JobWatcher {
   LogFilter out_filter_;
   LogFilter err_filter_;
   std::string state_;
+  std::string opening_;  ///< how far that is
   Rate rate_;
   uint64_t units_ = 0;
   std::optional<JobProgress> progress_;
   std::optional<std::chrono::steady_clock::time_point> running_since_;
 };
+
+/// How far the chain is with the opening of a lease.
+std::string describe_opening(const json::value& lease);
 
 /// "completed", "failed: provider_lost", ... with exit code, time and money, in a few lines.
 std::string describe_end(const Terminal& terminal, const json::value& lease);

@@ -168,6 +168,16 @@ Result<Answer> Exchange::Core::run(const ChainTakenBack& command) {
   return Answer{};
 }
 
+Result<Answer> Exchange::Core::run(const StopSeen& command) {
+  if (state.ledger.mirror() == nullptr)
+    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  MIZAN_TRY(lease, find_lease(command.lease));
+  if (!lease->accepted()) return fail(ErrorCode::conflict, "the lease was never cleared");
+  const bool stops = !lease->over() && !lease->closing && lease->stopped_at.ms == 0;
+  if (stops) stop(*lease, "buyer_stopped");
+  return Answer{lease->order, {lease->id}, false, !stops};
+}
+
 Result<Answer> Exchange::Core::run(const NotOpened& command) {
   if (!is_code(command.reason)) return bad_field("reason", "has at most 64 of a-z, 0-9 and _");
   MIZAN_TRY(lease, find_lease(command.lease));

@@ -155,4 +155,12 @@ struct ChainAway {
   MIZAN_FIELDS(away)
 };
 
+/// The contract told of a buyer's stop in a block that is not deep enough for ChainSeen: the lease
+/// stops at once, as by RequestClose, and stays stopped if the chain turns that block away. Only
+/// the buyer's own word makes such an event.
+struct StopSeen {
+  Hash32 lease;
+  MIZAN_FIELDS(lease)
+};
+
 }  // namespace mizan::exchange

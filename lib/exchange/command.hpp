@@ -194,7 +194,7 @@ using Command =
     std::variant<Genesis, Resume, Tick, Grant, PlaceAsk, CancelAsk, PlaceBid, CancelBids, Accept,
                  Reject, Heartbeat, PostVoucher, Close, RequestClose, Finalize, SetPolicy,
                  ProveFacts, Decide, ListParty, FileLicence, ChainSeen, ChainTakenBack, NotOpened,
-                 ChainGas, ChainAway, UseClearanceKey>;
+                 ChainGas, ChainAway, UseClearanceKey, StopSeen>;
 
 /// A key under which its account wants one answer, however often it asks. The same key with
 /// another request hash is `replayed`. Only commands that took effect are kept: a refused one

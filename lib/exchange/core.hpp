@@ -343,6 +343,7 @@ class Exchange::Core {
   Answered run(const ChainGas& command);
   Answered run(const ChainAway& command);
   Answered run(const UseClearanceKey& command);
+  Answered run(const StopSeen& command);
   const ledger::ChainLease* on_chain(const LeaseId& id) const;
   bool locked_on_chain(const LeaseId& id) const;
   bool wants_opening(const Lease& lease) const;

@@ -99,7 +99,9 @@ bool ChainDesk::step() {
   if (ended() != before) bring_due_ = true;
   note("forget", forget_ended());
   if (followed) note("gas", watch_gas());
-  ChainBoard::Health health{seen_to_, {}, gas_, away_};
+  const uint64_t head = follower_ ? follower_->head() : 0;
+  ChainBoard::Health health{seen_to_,     {},           gas_, away_, std::max(seen_to_, head),
+                            chain_.depth, opened_ahead_};
   for (const auto& [what, why] : troubles_)
     if (health.trouble.empty()) health.trouble = why;
   context_.chain.set(std::move(health));

@@ -43,6 +43,7 @@ class ChainDesk {
   Result<bool> follow();
   Result<void> check_age(uint64_t head_time);
   void tell_away();
+  Result<void> look_ahead();
   void submit(const settlement::Change& change);
   void tell_reasons(const settlement::Seen& seen);
   void bring_when_due();
@@ -92,9 +93,10 @@ class ChainDesk {
   uint64_t seen_time_ = 0;                       ///< and its time, in seconds
   uint64_t brought_to_ = 0;                      ///< the last block when what waits was read
   bool bring_due_ = true;
-  std::optional<u128> gas_;   ///< wei of the gas account, once it is known
-  u128 gas_for_ = 0;          ///< as many leases it would pay for
-  uint64_t gas_read_at_ = 0;  ///< that block
+  std::map<LeaseId, uint64_t> opened_ahead_;  ///< in blocks that are not deep enough
+  std::optional<u128> gas_;                   ///< wei of the gas account, once it is known
+  u128 gas_for_ = 0;                          ///< as many leases it would pay for
+  uint64_t gas_read_at_ = 0;                  ///< that block
   bool heard_ = false;        ///< all that the node tells was taken, as of this step
   bool old_ = false;          ///< its head is
   uint64_t heard_at_ms_ = 0;  ///< the chain, the last time

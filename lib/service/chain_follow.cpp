@@ -77,8 +77,32 @@ Result<bool> ChainDesk::follow() {
   old_ = !fresh;
   if (!changes.empty()) return true;
   MIZAN_CHECK(fresh);
+  note("look ahead", look_ahead());
   heard_ = true;
   return false;
+}
+
+/// What is in blocks that are not deep enough to be facts: readers are told of openings, and what a
+/// buyer stopped is neither served nor metered any more.
+Result<void> ChainDesk::look_ahead() {
+  MIZAN_TRY(events, follower_->ahead());
+  if (!events) return {};
+  opened_ahead_.clear();
+  for (const settlement::SeenEvent& event : *events) {
+    if (const auto* opened = std::get_if<exchange::chain::Opened>(&event.event))
+      opened_ahead_[opened->lease] = event.block;
+    const auto* stop = std::get_if<exchange::chain::CloseRequested>(&event.event);
+    if (stop == nullptr) continue;
+    const bool live = context_.state.read([&](const Exchange& core) {
+      const exchange::Lease* lease = core.find_lease(stop->lease);
+      return lease != nullptr && lease->accepted() && !lease->over() && !lease->closing &&
+             lease->stopped_at.ms == 0;
+    });
+    if (live)
+      context_.sequencer.submit(exchange::StopSeen{stop->lease}, std::nullopt,
+                                [](const Result<Applied>&) {});
+  }
+  return {};
 }
 
 /// A node that answers and does not follow its chain any more is as good as away.

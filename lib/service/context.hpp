@@ -13,6 +13,7 @@
 #include "service/sequencer.hpp"
 #include "settlement/node.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 namespace mizan::service {
@@ -78,10 +79,25 @@ class ChainBoard {
     std::string trouble{};      ///< why it does not go on; "" if it does
     std::optional<u128> gas{};  ///< wei of the account that pays for transactions; once it is known
     bool away = false;          ///< for so long that no lease opens
+    uint64_t head = 0;          ///< the node's newest block
+    uint64_t depth = 0;         ///< blocks on top of one until it is seen
+    std::map<LeaseId, uint64_t> opened{};  ///< leases in blocks above `block`: in which
   };
   Health get() const {
     const std::lock_guard lock(mutex_);
     return health_;
+  }
+  struct Opening {
+    std::optional<uint64_t> blocks;  ///< on top of its own; nothing if it is in no block yet
+    uint64_t depth = 0;              ///< as many as are waited for
+  };
+  /// How far the opening of a lease is that waits for it.
+  Opening opening(const LeaseId& lease) const {
+    const std::lock_guard lock(mutex_);
+    Opening out{{}, health_.depth};
+    if (const auto opened = health_.opened.find(lease); opened != health_.opened.end())
+      out.blocks = health_.head - std::min(health_.head, opened->second);
+    return out;
   }
   void set(Health health) {
     const std::lock_guard lock(mutex_);

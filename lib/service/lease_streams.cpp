@@ -10,8 +10,9 @@ namespace {
 // Of the log in one message: small enough to arrive soon, large enough to be cheap.
 constexpr size_t kPiece = 48 << 10;
 
-std::string lease_message(const char* type, const exchange::Lease& lease, uint64_t log_bytes) {
-  return json_text(json::object{{"type", type}, {"lease", lease_json(lease, log_bytes)}});
+std::string lease_message(const exchange::Lease& lease, const Context& context) {
+  return json_text(json::object{{"type", lease.over() ? "closed" : "lease"},
+                                {"lease", lease_json(lease, context)}});
 }
 
 }  // namespace
@@ -58,13 +59,13 @@ class LeaseStreams::Stream final : public net::SocketHandler,
   }
 
   void show(const exchange::Lease& lease) {
-    const uint64_t log_bytes = streams_.context_.logs.size(lease.id);
+    std::string message = lease_message(lease, streams_.context_);
     const std::lock_guard lock(mutex_);
     if (!socket_ || !closed_.empty()) return;
     if (lease.over())
-      closed_ = lease_message("closed", lease, log_bytes);
+      closed_ = std::move(message);
     else
-      socket_->send(lease_message("lease", lease, log_bytes));
+      socket_->send(std::move(message));
   }
 
   /// With the streams' mutex held.

@@ -136,7 +136,7 @@ void Routes::post_bid(Call call) {
            std::string status = answer.resting ? "resting" : "matched";
            for (const LeaseId& id : answer.leases)
              if (const exchange::Lease* lease = core.find_lease(id)) {
-               leases.push_back(lease_json(*lease, context_.logs.size(id)));
+               leases.push_back(lease_json(*lease, context_));
                if (lease->state == exchange::LeaseState::held) status = "held";
              }
            json::array policy;  // what policy kept it from on the way
@@ -175,7 +175,7 @@ void Routes::post_request_close(Call call) {
          [this, id](const Outcome&, const Exchange& core) {
            json::object out;
            if (const exchange::Lease* lease = core.find_lease(id))
-             out["lease"] = lease_json(*lease, context_.logs.size(id));
+             out["lease"] = lease_json(*lease, context_);
            return out;
          });
 }

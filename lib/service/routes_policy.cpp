@@ -193,7 +193,7 @@ void Routes::answer_officer(const Call& call,
   context_.state.read([&](const Exchange& core) {
     for (const Lease* lease : pick(core)) {
       json::object row = show(*lease);
-      row["lease"] = lease_json(*lease, context_.logs.size(lease->id));
+      row["lease"] = lease_json(*lease, context_);
       rows.push_back(std::move(row));
     }
   });
@@ -252,7 +252,7 @@ void Routes::post_decision(Call call) {
            json::object out;
            for (const LeaseId& id : outcome.answer->leases)
              if (const Lease* lease = core.find_lease(id))
-               out["lease"] = lease_json(*lease, context_.logs.size(id));
+               out["lease"] = lease_json(*lease, context_);
            return out;
          });
 }

@@ -89,8 +89,10 @@ void Routes::get_health(Call call) {
   if (const uint64_t ahead = context_.time.astray_ms(); ahead > 0) out["clockAheadMs"] = ahead;
   if (context_.parts.chain != nullptr) {
     const ChainBoard::Health chain = context_.chain.get();
-    json::object told{
-        {"block", chain.block}, {"trouble", text_json(chain.trouble)}, {"away", chain.away}};
+    json::object told{{"block", chain.block},
+                      {"head", chain.head},
+                      {"trouble", text_json(chain.trouble)},
+                      {"away", chain.away}};
     if (chain.gas) told["gasWei"] = to_string(*chain.gas);
     out["chain"] = std::move(told);
   }
@@ -185,7 +187,7 @@ void Routes::get_leases(Call call) {
         if (rows.size() >= limit) break;
         if (state == "live" ? lease->over() : !state.empty() && state != to_string(lease->state))
           continue;
-        rows.push_back(lease_json(*lease, context_.logs.size(lease->id)));
+        rows.push_back(lease_json(*lease, context_));
       }
     });
     return json::object{{"leases", std::move(rows)}};
@@ -208,7 +210,7 @@ Result<json::value> Routes::with_lease(const Call& call,
 
 void Routes::get_lease(Call call) {
   answer(call, with_lease(call, [&](const Lease& lease) -> Result<json::value> {
-           return lease_json(lease, context_.logs.size(lease.id));
+           return lease_json(lease, context_);
          }));
 }
 

@@ -4,6 +4,7 @@
 #include "codec/json_fields.hpp"
 #include "exchange/metering.hpp"
 #include "exchange/receipt.hpp"
+#include "service/context.hpp"
 
 namespace mizan::service {
 namespace {
@@ -35,7 +36,7 @@ json::string text_json(std::string_view text) {
   return json::string(json::string_view(text.data(), text.size()));
 }
 
-json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes) {
+json::object lease_json(const exchange::Lease& lease, const Context& context) {
   const exchange::Settlement& paid = lease.settlement;
   json::object out;
   out.reserve(32);
@@ -66,7 +67,13 @@ json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes) {
   out["verdict"] = verdict_json(lease.verdict);
   const bool held = lease.state == exchange::LeaseState::held;
   out["heldUntilMs"] = held ? exchange::Exchange::held_until(lease).ms : 0;
-  out["logBytes"] = log_bytes;
+  if (lease.state == exchange::LeaseState::opening) {
+    const ChainBoard::Opening opening = context.chain.opening(lease.id);
+    out["opening"] =
+        json::object{{"blocks", opening.blocks ? json::value(*opening.blocks) : json::value()},
+                     {"depth", opening.depth}};
+  }
+  out["logBytes"] = context.logs.size(lease.id);
   return out;
 }
 

@@ -13,8 +13,12 @@
 
 namespace mizan::service {
 
+struct Context;
+
 json::string text_json(std::string_view text);
-json::object lease_json(const exchange::Lease& lease, uint64_t log_bytes);
+/// With the size of its log, and, while it is opening, how far that is: `opening {blocks,
+/// depth}`, of which `blocks` is null while the chain has it in none.
+json::object lease_json(const exchange::Lease& lease, const Context& context);
 /// What a buyer's own meter rests on: the provider's last heartbeat, of which the buyer sees its
 /// own lease's part, and the last voucher.
 json::object metering_json(const exchange::Lease& lease,

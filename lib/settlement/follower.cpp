@@ -1,5 +1,7 @@
 #include "settlement/follower.hpp"
 
+#include "crypto/hash.hpp"
+
 #include <algorithm>
 #include <map>
 
@@ -28,7 +30,7 @@ Follower::Follower(Node& node, const Address& contract, Place after, const Follo
 
 Result<std::vector<Change>> Follower::poll() {
   MIZAN_TRY(head, node_.head());
-  head_time_ = head.time;
+  head_ = head;
   MIZAN_TRY(turn, check_turn(head));
   if (turn) return std::vector<Change>{*std::move(turn)};
   std::vector<Change> changes;
@@ -41,6 +43,24 @@ Result<std::vector<Change>> Follower::poll() {
   if (places_.size() > options_.most_places) places_.pop_front();
   changes.emplace_back(std::move(seen));
   return changes;
+}
+
+Result<std::optional<std::vector<SeenEvent>>> Follower::ahead() {
+  using Found = std::optional<std::vector<SeenEvent>>;
+  const uint64_t seen_to = places_.back().number;
+  if (head_.hash == looked_at_ || head_.number > seen_to + options_.depth) return Found{};
+  std::vector<SeenEvent> found;
+  if (head_.number > seen_to) {
+    MIZAN_TRY(logs, node_.logs(contract_, seen_to + 1, head_.number,
+                               {keccak256("Opened(bytes32,uint256)"),
+                                keccak256("CloseRequested(bytes32,uint256,uint256)")}));
+    for (const Log& log : logs) {
+      MIZAN_TRY(event, read_event(log));
+      found.push_back({log.block, head_.time, log.transaction, event});
+    }
+  }
+  looked_at_ = head_.hash;
+  return Found{std::move(found)};
 }
 
 Result<std::optional<Change>> Follower::check_turn(const Block& head) {

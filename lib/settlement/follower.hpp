@@ -53,7 +53,13 @@ class Follower {
   Result<std::vector<Change>> poll();
 
   /// Of the node's newest block, as of the last poll; in seconds.
-  uint64_t head_time() const { return head_time_; }
+  uint64_t head_time() const { return head_.time; }
+
+  /// The openings and the buyers' stops in the blocks up to the node's newest of the last poll that
+  /// are not deep enough to be Seen: they may still not have happened. Strangers make none of
+  /// these. Nothing if they were asked for at that block already, or more blocks are to be read.
+  Result<std::optional<std::vector<SeenEvent>>> ahead();
+  uint64_t head() const { return head_.number; }  ///< of the last poll
 
  private:
   Result<std::optional<Change>> check_turn(const Block& head);
@@ -64,7 +70,8 @@ class Follower {
   Address contract_;
   FollowerOptions options_;
   uint64_t range_;  // that the node is asked for now
-  uint64_t head_time_ = 0;
+  Block head_{};
+  Hash32 looked_at_;          // the head whose stops were asked for
   std::deque<Place> places_;  // the oldest is the beginning, or stands in for what was forgotten
 };
 

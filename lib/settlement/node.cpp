@@ -352,10 +352,17 @@ Result<std::vector<Log>> Node::in_block(std::vector<Log> logs, const Block& bloc
   return logs;
 }
 
-Result<std::vector<Log>> Node::logs(const Address& contract, uint64_t from, uint64_t to) {
-  MIZAN_TRY(value, rpc_.call("eth_getLogs", {json::object{{"address", hex0x(contract.view())},
-                                                          {"fromBlock", quantity(from)},
-                                                          {"toBlock", quantity(to)}}}));
+Result<std::vector<Log>> Node::logs(const Address& contract, uint64_t from, uint64_t to,
+                                    const std::vector<Hash32>& kinds) {
+  json::object filter{{"address", hex0x(contract.view())},
+                      {"fromBlock", quantity(from)},
+                      {"toBlock", quantity(to)}};
+  if (!kinds.empty()) {
+    json::array any;
+    for (const Hash32& kind : kinds) any.emplace_back(hex0x(kind.view()));
+    filter["topics"] = json::array{std::move(any)};
+  }
+  MIZAN_TRY(value, rpc_.call("eth_getLogs", {std::move(filter)}));
   if (!value.is_array()) return fail(lie("answers with something else than logs"));
   std::vector<Log> logs;
   MIZAN_CHECK(read_logs(contract, value.get_array(), false, logs));

@@ -72,8 +72,10 @@ class Node {
   /// answer, say), from the receipts of the block's transactions: of all at once
   /// (eth_getBlockReceipts), or else one by one.
   Result<std::vector<Log>> logs_in(const Address& contract, const Block& block);
-  /// The contract's logs in blocks `from` to `to`, in the chain's order.
-  Result<std::vector<Log>> logs(const Address& contract, uint64_t from, uint64_t to);
+  /// The contract's logs in blocks `from` to `to`, in the chain's order; `kinds`: with one of these
+  /// first topics alone.
+  Result<std::vector<Log>> logs(const Address& contract, uint64_t from, uint64_t to,
+                                const std::vector<Hash32>& kinds = {});
 
  private:
   Result<uint64_t> nonce(const Address& account, json::value at);

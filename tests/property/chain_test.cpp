@@ -250,6 +250,10 @@ class History {
       told_.push_back(block.place);
       w.ok(ChainSeen{block.place, block.facts});
     }
+    for (size_t ahead = known + 1; ahead < blocks_.size(); ++ahead)
+      for (const exchange::ChainFact& fact : blocks_[ahead].facts)
+        if (const auto* stop = std::get_if<chain::CloseRequested>(&fact); stop && chance(70))
+          w.apply(StopSeen{stop->lease});
     compare(blocks_[told_.size()].contract);
   }
 

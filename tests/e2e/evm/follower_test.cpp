@@ -184,6 +184,39 @@ TEST(FollowerOnChain, BlockOfMoreLogsThanTheNodeGives) {
   }
 }
 
+TEST(FollowerOnChain, TellsAheadOfWhatIsNotDeepEnough) {
+  MIZAN_NEEDS_ANVIL();
+  Chain chain;
+  chain.fund(chain.buyer, 10'000'000'000);
+  Follower follower(chain.node, chain.escrow, beginning(chain), {.depth = 3});
+  Told told;
+  const auto ahead = [&] {
+    told.catch_up(follower);
+    const auto events = must(follower.ahead());
+    return events ? std::optional(events->size()) : std::nullopt;
+  };
+  const auto bid = chain.bid(0);
+  const auto terms = chain.terms(bid);
+  chain.anvil.mine(4);
+  EXPECT_EQ(ahead(), 0U) << "the deposit is none of these";
+  must(chain.send(chain.provider, chain.escrow, chain.open(terms, bid)));
+  told.catch_up(follower);
+  const auto opened = must(follower.ahead());
+  ASSERT_TRUE(opened && opened->size() == 1);
+  EXPECT_EQ(std::get<Opened>(opened->front().event).lease, chain.id(terms));
+  EXPECT_EQ(opened->front().block, follower.head());
+  EXPECT_FALSE(ahead()) << "once for each newest block";
+  chain.anvil.mine(2);
+  must(chain.send(chain.buyer, chain.escrow, escrow::request_close(terms)));
+  EXPECT_EQ(ahead(), 1U) << "the opening is deep enough by now";
+  chain.anvil.mine(2);
+  EXPECT_EQ(ahead(), 1U);
+  EXPECT_TRUE(std::holds_alternative<Opened>(told.events().back()));
+  chain.anvil.mine();
+  EXPECT_EQ(ahead(), 0U);
+  EXPECT_TRUE(std::holds_alternative<CloseRequested>(told.events().back()));
+}
+
 TEST(FollowerOnChain, NodeBehindOrFalse) {
   MIZAN_NEEDS_ANVIL();
   Chain chain;

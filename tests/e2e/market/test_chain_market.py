@@ -51,6 +51,8 @@ class Evm(unittest.TestCase):
             market.rpc("evm_setIntervalMining", 0)
             client = market.start_run(job)
             wait_until(lambda: market.lease_states() == ["opening"], "an opening")
+            wait_until(lambda: "its opening waits for a block" in
+                       market.mizan("buyer", "ps").stdout, "how far it is")
             market.exchange.kill()
             market.start_exchange()
             self.assertEqual(market.lease_states(), ["opening"])

@@ -288,6 +288,61 @@ TEST_F(ChainTest, TheBuyersStopOnTheChainStopsTheJob) {
   EXPECT_EQ(w.balance(kBuyer).nano, 999'000u);
 }
 
+TEST_F(ChainTest, TheBuyersStopAtTheHeadStopsTheJobBeforeItIsDeepEnough) {
+  const LeaseId id = running();
+  w.ok(StopSeen{id});
+  const UnixMs stopped = w.lease(id).stopped_at;
+  EXPECT_EQ(stopped.ms, w.now.ms);
+  EXPECT_EQ(w.lease(id).stop_reason, "buyer_stopped");
+  EXPECT_EQ(w.seen<StopRequested>().size(), 1u);
+  EXPECT_EQ(w.balance(kBuyer).nano, 999'000u) << "money waits for depth";
+  w.wait_ms(20'000);
+  w.beat(id, 2, 0, 30'000);
+  EXPECT_EQ(w.lease(id).covered_ms, 10'000u) << "nothing after it is billed";
+  w.check();
+  EXPECT_TRUE(w.ok(StopSeen{id}).repeated);
+  w.sees({chain::CloseRequested{id, stopped.seconds(), 850}});
+  EXPECT_EQ(w.lease(id).stopped_at, stopped);
+  EXPECT_EQ(w.seen<StopRequested>().size(), 1u);
+  EXPECT_EQ(w.balance(kBuyer).nano, 999'850u);
+}
+
+TEST_F(ChainTest, AStopAtTheHeadThatTheChainTurnsAwayStands) {
+  const LeaseId id = running();
+  w.ok(StopSeen{id});
+  w.turns(1);  // the opening too
+  w.opens(id);
+  EXPECT_NE(w.lease(id).stopped_at.ms, 0u);
+  w.beat(id, 4, 0, 10'000);
+  w.ok(Close{{id, 99}, {}});
+  w.finalize(id);
+  w.sees({chain::Closed{id, 100, 1, 900}});
+  EXPECT_EQ(state(id), LeaseState::settled);
+  EXPECT_TRUE(w.ok(StopSeen{id}).repeated);
+}
+
+TEST_F(ChainTest, AStopAtTheHeadOfWhatIsNotSeenOpenYet) {
+  const LeaseId id = opening();
+  w.ok(StopSeen{id});
+  EXPECT_EQ(state(id), LeaseState::opening);
+  EXPECT_TRUE(w.seen<StopRequested>().empty());
+  w.opens(id);
+  EXPECT_EQ(w.seen<StopRequested>().size(), 1u);
+}
+
+TEST_F(ChainTest, AStopAtTheHeadOfWhatNeverOpensEndsItsBid) {
+  const LeaseId id = matched();
+  EXPECT_EQ(w.code(StopSeen{id}), ErrorCode::conflict);
+  EXPECT_EQ(w.code(StopSeen{}), ErrorCode::not_found);
+  w.accept(id);
+  w.ok(StopSeen{id});
+  w.tick(61'000);
+  w.sees();
+  EXPECT_EQ(state(id), LeaseState::failed);
+  EXPECT_EQ(w.lease(id).reason, "buyer_stopped");
+  EXPECT_EQ(w.balance(kBuyer).nano, 1'000'000u);
+}
+
 TEST_F(ChainTest, TheBuyersStopHereIsRelayed) {
   const LeaseId id = running();
   const RequestClose request{{id, 7, w.seconds() + 100, 5}, Signature{}};
@@ -673,6 +728,7 @@ TEST(Credits, HaveNoChain) {
   EXPECT_EQ(w.code(ChainSeen{}), ErrorCode::unsupported_key);
   EXPECT_EQ(w.code(ChainTakenBack{}), ErrorCode::unsupported_key);
   EXPECT_EQ(w.code(ChainAway{}), ErrorCode::unsupported_key);
+  EXPECT_EQ(w.code(StopSeen{}), ErrorCode::unsupported_key);
   EXPECT_EQ(w.core.chain(), nullptr);
   EXPECT_TRUE(w.core.opens());
 }

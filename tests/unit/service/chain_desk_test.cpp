@@ -22,11 +22,11 @@ Hash32 hash_of(uint64_t block) {
   return keccak256("block " + std::to_string(block));
 }
 
-std::function<void(ServiceConfig&)> on_a_chain(uint64_t chain_id = 31337) {
-  return [chain_id](ServiceConfig& config) {
-    config.chain = ChainConfig{"http://127.0.0.1:1", chain_id, contract(), 0, 0};
+std::function<void(ServiceConfig&)> on_a_chain(uint64_t chain_id = 31337, uint64_t depth = 0) {
+  return [chain_id, depth](ServiceConfig& config) {
+    config.chain = ChainConfig{"http://127.0.0.1:1", chain_id, contract(), depth, 0};
     config.settlement = exchange::ChainSettlement{
-        chain_id, contract(), contract(), 6, 86'400, 0, {1, hash_of(1), kStart}};
+        chain_id, contract(), contract(), 6, 86'400, depth, {1, hash_of(1), kStart}};
     if (chain_id != 31337) config.rules = shipped_rules();
   };
 }
@@ -50,7 +50,7 @@ struct PlainNode {
                                      {"timestamp", fmt::format("{:#x}", kStart + number * 12)},
                                      {"baseFeePerGas", "0x7"}};
     }
-    if (method == "eth_getLogs") out["result"] = logs();
+    if (method == "eth_getLogs") out["result"] = ahead ? log_ahead() : logs();
     return json_text(out);
   }
   json::array logs() const {
@@ -67,15 +67,32 @@ struct PlainNode {
                          {"transactionHash", hex0x(hash_of(head).view())},
                          {"logIndex", "0x0"}}};
   }
+  json::array log_ahead() const {
+    const bool stops = ahead->event.starts_with("CloseRequested");
+    return {json::object{
+        {"address", hex0x(contract().view())},
+        {"topics", {hex0x(keccak256(ahead->event).view()), hex0x(ahead->lease.view())}},
+        {"data", hex0x(Bytes(stops ? 64 : 32, 0))},
+        {"blockNumber", fmt::format("{:#x}", ahead->block)},
+        {"blockHash", hex0x(hash_of(ahead->block).view())},
+        {"transactionHash", hex0x(hash_of(ahead->block).view())},
+        {"logIndex", "0x0"}}};
+  }
+  struct Ahead {
+    std::string event;
+    LeaseId lease;
+    uint64_t block;
+  };
   uint64_t chain_id = 31337;
   uint64_t head = 1;
+  std::optional<Ahead> ahead{};  ///< what a block tells that is not deep enough
   bool dead = false;
   bool lies = false;
 };
 
 /// An exchange on the chain of such a node.
 struct OnANode {
-  explicit OnANode(uint64_t chain_id = 31337)
+  explicit OnANode(uint64_t chain_id = 31337, uint64_t depth = 0)
       : plain{.chain_id = chain_id},
         node(
             settlement::JsonRpc("the node", [this](const std::string& body) { return plain(body); },
@@ -84,7 +101,7 @@ struct OnANode {
         outbox(journal::make_memory_journal(keccak256("outbox"))),
         gas(SecretKey::generate()),
         parts{node, *outbox, gas},
-        world(on_a_chain(chain_id), &parts) {}
+        world(on_a_chain(chain_id, depth), &parts) {}
 
   /// After a few rounds `after_ms` later.
   bool away(uint64_t after_ms) {
@@ -174,45 +191,97 @@ TEST(ChainDesk, AnOldHeadIsAChainThatIsAway) {
   EXPECT_FALSE(quiet.away(400'000));
 }
 
-/// It has forgotten the lease, and sends its Close until it hears that there is an end.
-TEST(ChainDesk, TellsTheAgentOfALeaseThatWasClosedOnceMore) {
-  OnANode on;
-  World& world = on.world;
-  ledger::Place last{1, hash_of(1), kStart};
-  const auto tell = [&](const exchange::Command& command) {
+/// An agent with an ask, and a buyer with money, on a chain of empty blocks that is told by hand.
+struct ToldChain {
+  explicit ToldChain(uint64_t depth = 0) : on(31337, depth) {
+    seen({exchange::chain::Deposited{world.buyer.address(), 1'000'000}});
+    agent = world.open("/v1/agent", &world.provider);
+    EXPECT_TRUE(agent.handler) << agent.error->message;
+    json::object listing = world.ask_body(world.ask());
+    listing["type"] = "ask";
+    listing["id"] = 1;
+    world.say(agent, listing);
+    world.say(agent, world.heartbeat(1));
+  }
+  void tell(const exchange::Command& command) {
     bool taken = false;
     world.service->sequencer().submit(command, std::nullopt, [&](const Result<Applied>& applied) {
       taken = applied && applied->outcome.answer.has_value();
     });
     world.settle();
     EXPECT_TRUE(taken);
-  };
-  const auto seen = [&](std::vector<exchange::ChainFact> facts) {
+  }
+  void seen(std::vector<exchange::ChainFact> facts) {
     last = {last.number + 1, hash_of(last.number + 1), last.time + 1};
     tell(exchange::ChainSeen{last, std::move(facts)});
-  };
+  }
+  LeaseId open_lease() {
+    const LeaseId id = world.funded_lease(agent);
+    seen({exchange::chain::Opened{id, 1'200, last.time}});
+    EXPECT_FALSE(agent.socket->take("funded").is_null());
+    return id;
+  }
+  OnANode on;
+  World& world = on.world;
+  ledger::Place last{1, hash_of(1), kStart};
+  World::Open agent;
+};
+
+/// It has forgotten the lease, and sends its Close until it hears that there is an end.
+TEST(ChainDesk, TellsTheAgentOfALeaseThatWasClosedOnceMore) {
   namespace chain = exchange::chain;
-  seen({chain::Deposited{world.buyer.address(), 1'000'000}});
-  const World::Open agent = world.open("/v1/agent", &world.provider);
-  ASSERT_TRUE(agent.handler) << agent.error->message;
-  json::object listing = world.ask_body(world.ask());
-  listing["type"] = "ask";
-  listing["id"] = 1;
-  world.say(agent, listing);
-  world.say(agent, world.heartbeat(1));
-  const LeaseId id = world.funded_lease(agent);
-  seen({chain::Opened{id, 1'200, last.time}});
-  EXPECT_FALSE(agent.socket->take("funded").is_null());
-  world.pass(60'000);
-  const ledger::Place before = last;
-  seen({chain::Closed{id, 0, 0, 1'200}});
-  EXPECT_FALSE(agent.socket->take("closed").is_null());
-  tell(exchange::ChainTakenBack{before});
-  EXPECT_FALSE(agent.socket->take("stop").is_null());
-  EXPECT_TRUE(agent.socket->take("closed").is_null());
-  last = before;
-  seen({chain::Closed{id, 0, 0, 1'200}});
-  EXPECT_FALSE(agent.socket->take("closed").is_null());
+  ToldChain told;
+  const auto& socket = told.agent.socket;
+  const LeaseId id = told.open_lease();
+  told.world.pass(60'000);
+  const ledger::Place before = told.last;
+  told.seen({chain::Closed{id, 0, 0, 1'200}});
+  EXPECT_FALSE(socket->take("closed").is_null());
+  told.tell(exchange::ChainTakenBack{before});
+  EXPECT_FALSE(socket->take("stop").is_null());
+  EXPECT_TRUE(socket->take("closed").is_null());
+  told.last = before;
+  told.seen({chain::Closed{id, 0, 0, 1'200}});
+  EXPECT_FALSE(socket->take("closed").is_null());
+}
+
+TEST(ChainDesk, SaysHowFarAnOpeningIs) {
+  ToldChain told(3);
+  const LeaseId id = told.world.funded_lease(told.agent);
+  const auto opening = [&] {
+    EXPECT_FALSE(told.on.away(0));
+    return told.world.get("/v1/leases/" + hex0x(id.view()), &told.world.buyer).body.at("opening");
+  };
+  told.on.plain.head = told.last.number + 1;
+  EXPECT_EQ(opening(), (json::value{{"blocks", nullptr}, {"depth", 3}}));
+  const uint64_t block = ++told.on.plain.head;
+  told.on.plain.ahead = {"Opened(bytes32,uint256)", id, block};
+  EXPECT_EQ(opening(), (json::value{{"blocks", 0}, {"depth", 3}}));
+  ++told.on.plain.head;
+  EXPECT_EQ(opening(), (json::value{{"blocks", 1}, {"depth", 3}}));
+  const json::value health = told.world.get("/v1/health").body.at("chain");
+  EXPECT_EQ(health.at("head"), told.on.plain.head);
+  EXPECT_EQ(health.at("block"), told.last.number);
+  told.tell(exchange::NotOpened{id, "too_late"});
+  const json::value closed = told.agent.socket->take("closed");
+  ASSERT_FALSE(closed.is_null());
+  EXPECT_EQ(closed.at("reason"), "too_late");
+}
+
+TEST(ChainDesk, StopsWhatItsBuyerStoppedInABlockThatIsNotDeepEnough) {
+  ToldChain told(3);
+  const LeaseId id = told.open_lease();
+  told.on.plain.head = told.last.number + 2;
+  EXPECT_FALSE(told.on.away(0));
+  EXPECT_TRUE(told.agent.socket->take("stop").is_null());
+  const uint64_t newest = ++told.on.plain.head;
+  told.on.plain.ahead = {"CloseRequested(bytes32,uint256,uint256)", id, newest};
+  EXPECT_FALSE(told.on.away(0));
+  EXPECT_FALSE(told.agent.socket->take("stop").is_null());
+  told.on.world.service->state().read([&](const exchange::Exchange& core) {
+    EXPECT_EQ(core.chain()->last(), told.last) << "no block is deep enough";
+    EXPECT_EQ(core.find_lease(id)->stop_reason, "buyer_stopped");
+  });
 }
 
 }  // namespace
