@@ -230,6 +230,27 @@ TEST_F(OnDisk, AnotherGenesisIsAnotherExchange) {
   EXPECT_EQ(other.error().code, ErrorCode::conflict);
 }
 
+TEST_F(OnDisk, ASnapshotOfAnotherHistoryIsRefused) {
+  const auto written = [this](ByteView record) {
+    std::filesystem::remove_all(folder_);
+    const auto journal = open();
+    const std::vector<ByteView> group = {record};
+    ASSERT_TRUE(journal && (*journal)->append_group(group));
+    ASSERT_TRUE((*journal)->save_snapshot(1, as_bytes("a state")));
+  };
+  const std::string kept = folder_ + "-other";
+  written(as_bytes("one history"));
+  std::filesystem::rename(folder_ + "/snapshots", kept);
+  written(as_bytes("another"));
+  std::filesystem::remove_all(folder_ + "/snapshots");
+  std::filesystem::rename(kept, folder_ + "/snapshots");
+  const auto mixed = open();
+  ASSERT_FALSE(mixed);
+  EXPECT_EQ(mixed.error().code, ErrorCode::corrupted);
+  EXPECT_NE(mixed.error().message.find("snapshot does not fit"), std::string::npos)
+      << mixed.error().message;
+}
+
 TEST_F(OnDisk, AnotherFormatIsAnotherProgramsAndStaysAsItWas) {
   const auto opened = [this](uint32_t format) {
     return open_rocksdb({.path = folder_, .genesis = kGenesis, .format = format});

@@ -342,6 +342,8 @@ TEST(PolicyApi, AListedPartyIsStoppedAndFrozen) {
   EXPECT_EQ(stop.at("reason"), "listed");
   EXPECT_EQ(id_of(stop), id);
   EXPECT_EQ(world.order_job(2).code(), "policy_blocked");
+  EXPECT_EQ(world.get("/v1/artifacts/" + hex0x(Hash32{}.view()), &world.buyer).code(),
+            "policy_blocked");
 }
 
 TEST(PolicyApi, ALicenceOnFileComesFromAnOfficer) {

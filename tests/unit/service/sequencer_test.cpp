@@ -95,18 +95,19 @@ TEST_F(SequencerTest, SavesSnapshotsBesideTheCommandsOneAtATime) {
 }
 
 TEST_F(SequencerTest, SplitsWhatDoesNotFitAGroup) {
-  size_t answered = 0;
+  std::vector<int> answered;
   std::vector<uint64_t> sequences;
   exchange::PlaceBid large{world_.bid(), std::string(1 << 20, 'x'), {}};
   for (int i = 0; i < 70; ++i)
-    sequencer().submit(large, std::nullopt, [&](const Result<Applied>& result) {
+    sequencer().submit(large, std::nullopt, [&, i](const Result<Applied>& result) {
       ASSERT_TRUE(result);
       sequences.push_back(result->sequence);
-      ++answered;
+      answered.push_back(i);
     });
   while (sequencer().step()) {
   }
-  EXPECT_EQ(answered, 70U);
+  ASSERT_EQ(answered.size(), 70U);
+  EXPECT_TRUE(std::is_sorted(answered.begin(), answered.end())) << "in the order they came in";
   EXPECT_TRUE(std::is_sorted(sequences.begin(), sequences.end()));
   EXPECT_GE(journal_->groups.size(), 3U);
 }
