@@ -31,17 +31,17 @@ void Network::part(Place place, uint64_t ms) {
   world_.trouble(place, ms);
 }
 
-uint64_t Network::delay(Place place) {
+uint64_t Network::delay(Place place, uint64_t after_ms) {
   if (!world_.faults.strikes(Fault::delay, 100)) return random_.between(1, 4);
   const uint64_t ms = random_.between(200, 4'000);
-  world_.trouble(place, ms);
+  world_.trouble(place, after_ms + ms);
   return ms;
 }
 
 uint64_t Network::arrival_in(Place place) {
   const uint64_t now = world_.scheduler.now_ms();
   const uint64_t waits = parted_until_[place] > now ? parted_until_[place] - now : 0;
-  return waits + delay(place);
+  return waits + delay(place, waits);
 }
 
 void Network::serve(net::Handler* handler) {

@@ -58,7 +58,8 @@ class Network {
  private:
   friend class Connection;
   struct Call;
-  uint64_t delay(Place place);
+  /// `after_ms` is what it has to wait for in any case.
+  uint64_t delay(Place place, uint64_t after_ms = 0);
   /// When a message that leaves now arrives: after a parting, it is sent again.
   uint64_t arrival_in(Place place);
   void arrive(const std::shared_ptr<Call>& call, bool answered);
