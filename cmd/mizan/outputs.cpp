@@ -1,9 +1,7 @@
 #include "mizan/outputs.hpp"
 
-#include "base/ensure.hpp"
-#include "crypto/hash.hpp"
-#include "crypto/random.hpp"
 #include "crypto/sealed.hpp"
+#include "mizan/order_keys.hpp"
 #include "mizan/print.hpp"
 #include "transfer/tree.hpp"
 
@@ -48,20 +46,6 @@ Result<void> open_sealed(const fs::path& sealed, const fs::path& plain, const Bo
 }
 
 }  // namespace
-
-BoxKey output_key_of(const SecretKey& account, const Hash32& exchange, uint64_t bid_nonce) {
-  Bytes preimage;
-  for (const ByteView part : {as_bytes("mizan-output-key"), account.reveal(), exchange.view()})
-    preimage.insert(preimage.end(), part.begin(), part.end());
-  for (int shift = 56; shift >= 0; shift -= 8)
-    preimage.push_back(static_cast<uint8_t>(bid_nonce >> shift));
-  Hash32 secret = keccak256(preimage);
-  wipe(preimage);
-  auto key = BoxKey::from_bytes(secret.view());
-  wipe(secret.bytes);
-  ensure(key.has_value(), "any 32 bytes are an X25519 key");
-  return *std::move(key);
-}
 
 fs::path default_outputs_folder(const fs::path& base, const std::string& name,
                                 const OrderId& order) {

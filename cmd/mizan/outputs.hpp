@@ -14,13 +14,10 @@ struct FetchedOutputs {
   uint64_t bytes = 0;
 };
 
-/// The key that opens an order's outputs. It follows from the account's own key and the bid's first
-/// nonce, so that none lies in the order's folder.
-BoxKey output_key_of(const SecretKey& account, const Hash32& exchange, uint64_t bid_nonce);
-
 /// Fetches the artifact `outputs` of a lease and unpacks it into `folder`, which must not be there
-/// yet, with a session for orders: it appears whole or not at all. Everything from the provider is taken for hostile: the
-/// hash, the seal, names that climb, links, devices and set-id bits are checked.
+/// yet, with a session for orders: it appears whole or not at all. Everything from the provider is
+/// taken for hostile: the hash, the seal, names that climb, links, devices and set-id bits are
+/// checked.
 Result<FetchedOutputs> fetch_outputs(const Context& context, Session& session,
                                      const OrderState& order, const Hash32& outputs,
                                      const fs::path& folder, StatusLine* status);

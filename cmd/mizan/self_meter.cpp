@@ -1,9 +1,7 @@
 #include "mizan/self_meter.hpp"
 
-#include "base/ensure.hpp"
-#include "crypto/hash.hpp"
-#include "crypto/random.hpp"
 #include "mizan/json_view.hpp"
+#include "mizan/order_keys.hpp"
 
 #include <fmt/format.h>
 
@@ -23,20 +21,6 @@ Result<void> outside(const std::string& what) {
 }
 
 }  // namespace
-
-SecretKey meter_key_of(const SecretKey& account, const Hash32& exchange, uint64_t bid_nonce) {
-  Bytes preimage;
-  for (const ByteView part : {as_bytes("mizan-meter-key"), account.reveal(), exchange.view()})
-    preimage.insert(preimage.end(), part.begin(), part.end());
-  for (int shift = 56; shift >= 0; shift -= 8)
-    preimage.push_back(static_cast<uint8_t>(bid_nonce >> shift));
-  Hash32 secret = keccak256(preimage);
-  wipe(preimage);
-  auto key = SecretKey::from_bytes(secret.view());
-  wipe(secret.bytes);
-  ensure(key.has_value(), "a hash is a key, but for one in 2^127");
-  return *std::move(key);
-}
 
 bool meters_itself(const Session& session, const OrderState& order) {
   return order.bid.meter != session.info().meter;

@@ -11,10 +11,6 @@
 
 namespace mizan::cli {
 
-/// The key that meters an order. It follows from the account's own key and the bid's first nonce,
-/// so that it lies nowhere and a client that comes back has it again.
-SecretKey meter_key_of(const SecretKey& account, const Hash32& exchange, uint64_t bid_nonce);
-
 /// Whether the order's bid names another meter than the exchange's.
 bool meters_itself(const Session& session, const OrderState& order);
 

@@ -5,6 +5,7 @@
 #include "crypto/random.hpp"
 #include "market/order.hpp"
 #include "mizan/json_view.hpp"
+#include "mizan/order_keys.hpp"
 #include "mizan/outputs.hpp"
 #include "mizan/print.hpp"
 #include "mizan/self_meter.hpp"
