@@ -1,6 +1,5 @@
 """The buyer's own client as the meter: it signs for the time that heartbeats cover; killed, it takes
 up again where it was; and without it the provider stops, and is paid what was signed."""
-import time
 import unittest
 
 from harness import Market, counting_job, expected_lines, main, wait_until
@@ -55,7 +54,9 @@ class SelfMeter(unittest.TestCase):
         client = self.start(market, "back", lines=60)
         client.process.kill()
         client.process.wait()
-        time.sleep(3)  # nobody signs meanwhile
+        covered = lambda: self.lease(market, "back")["coveredMs"]
+        killed = covered()
+        wait_until(lambda: covered() >= killed + 3000, "3 s are worked and nobody signs")
         before = int(self.lease(market, "back")["vouchered"])
         client.start()
         wait_until(lambda: int(self.lease(market, "back")["vouchered"]) > before, "more is signed")
