@@ -228,6 +228,7 @@ Result<void> Exchange::Core::rebuild() {
     const auto provider = state.providers.find(ask.provider);
     if (provider == state.providers.end() || ask.nodes == 0 || ask.units_per_node == 0 ||
         ask.nodes > 65'536 || ask.rate > market::kMostRate ||
+        ask.nonce == std::numeric_limits<uint64_t>::max() ||
         !sequences.insert(record.sequence).second)
       return corrupted("an ask");
     MIZAN_TRY(text, read_attributes(ask, record.attributes));

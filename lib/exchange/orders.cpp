@@ -47,6 +47,9 @@ Result<void> check_ask(const eip712::Ask& ask, const Limits& limits, uint64_t no
     return bad_field("ask.minSeconds", "is at most maxSeconds");
   if (ask.notice_seconds > kMostSeconds)
     return bad_field("ask.noticeSeconds", "is at most ten years");
+  // Above each nonce there is another: one that no floor is above could be listed again.
+  if (ask.nonce == std::numeric_limits<uint64_t>::max())
+    return bad_field("ask.nonce", "is at most 2^64 - 2");
   if (!ask.claims_hash.is_zero())
     return bad_field("ask.claimsHash", "claims are not asked for yet: use zero",
                      ErrorCode::unsupported_key);
@@ -173,7 +176,7 @@ void Exchange::Core::remove_ask(const OrderId& id) {
   ask_ends_.disarm(ask_deadline(ask), id);
   ask_starts_.disarm(at_seconds(ask.from), id);
   uint64_t& floor = state.providers[ask.provider].ask_nonce_floor;
-  if (ask.nonce >= floor && ask.nonce < std::numeric_limits<uint64_t>::max()) floor = ask.nonce + 1;
+  floor = std::max(floor, ask.nonce + 1);
   state.asks.erase(it);
   ++version;
 }

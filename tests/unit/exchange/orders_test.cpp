@@ -127,6 +127,24 @@ TEST_F(OrdersTest, AnAskIsListedOnceAndNotAgainAfterItsEnd) {
   EXPECT_EQ(w.code(brief), ErrorCode::expired);
 }
 
+TEST_F(OrdersTest, NoAskComesBackWhileItsLeasesRun) {
+  // Past the greatest nonce there is none that a floor could ask for.
+  PlaceAsk last = w.ask(kProvider, 10);
+  last.ask.nonce = ~uint64_t{0};
+  const Outcome listed = w.apply(last);
+  EXPECT_EQ(listed.answer.error().code, ErrorCode::invalid_argument);
+  last.ask.nonce -= 1;
+  const OrderId id = w.ok(last).order;
+  const LeaseId lease = w.ok(w.bid(kBuyer, 20)).leases.at(0);
+  w.accept(lease);
+  w.ok(CancelAsk{{party(kProvider), id}, {}});
+  EXPECT_EQ(w.code(last), ErrorCode::replayed);
+  w.beat(lease, 4, 0, 0);
+  w.ok(Close{{lease, 0}, {}});
+  w.finalize(lease);
+  EXPECT_EQ(w.lease(lease).state, LeaseState::settled);
+}
+
 TEST_F(OrdersTest, AnAskOfTheFutureWaitsForItsWindow) {
   PlaceAsk later = w.ask(kProvider, 10);
   later.ask.from = w.seconds() + 20;
