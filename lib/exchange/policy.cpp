@@ -173,6 +173,16 @@ Result<void> Exchange::Core::check_newer(const Address& account, const PartyFact
   if (facts_hold(known) && !known.lists.value.empty() && !facts.lists.is_known())
     return fail(ErrorCode::conflict,
                 "the credential that the account has shown names lists: show its lists again");
+  // Of two issuers that differ the holder would show the milder one.
+  const auto& lists = facts.lists.value;
+  if (facts_hold(known) && known.issuer != facts.issuer)
+    for (const policy::ListMatch& match : known.lists.value)
+      if (std::none_of(lists.begin(), lists.end(), [&match](const policy::ListMatch& other) {
+            return other.id == match.id && other.effect >= match.effect;
+          }))
+        return fail(ErrorCode::conflict,
+                    "the credential that the account has shown names the list " + match.id +
+                        ": only its issuer takes that back, or its end");
   return {};
 }
 

@@ -145,9 +145,16 @@ void Exchange::Core::review_one(Lease& lease) {
       const OrderId order = lease.order;
       undo(lease, "policy_blocked", false);
       end_bid(order, BidChange::cancelled);
-    } else if (was_approved(lease) && !still_passes(lease, known_rules, *rules, file, judgement)) {
-      lease.decisions.clear();  // the first of two officers was asked something else
-      set_verdict(lease, file, judgement);
+    } else if (was_approved(lease)) {
+      std::erase_if(lease.decisions, [this](const OfficerDecision& decision) {
+        return !check_officer(decision.officer);
+      });
+      if (!still_passes(lease, known_rules, *rules, file, judgement)) {
+        lease.decisions.clear();  // the first of two officers was asked something else
+        set_verdict(lease, file, judgement);
+      } else if (lease.decisions.size() >= options.signers_needed) {
+        open_held(lease, file, judgement);  // fewer are needed than were
+      }
     }
     return;
   }

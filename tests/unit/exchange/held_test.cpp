@@ -156,6 +156,28 @@ TEST_F(TwoSigners, AnApprovalOfAMilderCaseIsTakenBack) {
   w.check_replay();
 }
 
+TEST_F(TwoSigners, WhoIsNoOfficerAnyMoreHasApprovedNothing) {
+  const LeaseId id = held();
+  w.ok(w.decision(id, true, kOfficer));
+  const std::string without =
+      R"({"issuers":{"https://issuer.example":{"kty":"EC"}},"officers":[")" +
+      hex0x(party(kOther).view()) + R"("],"signersNeeded":2})";
+  w.ok(w.change(w.in_force, without));
+  w.ok(w.decision(id, true));
+  EXPECT_EQ(w.lease(id).state, LeaseState::held) << "one officer has approved it";
+  w.ok(w.decision(id, true, kOther));
+  EXPECT_EQ(w.seen<Matched>().size(), 1u);
+  w.check_replay();
+}
+
+TEST_F(TwoSigners, WhatEnoughHaveApprovedOpensWhereFewerAreNeeded) {
+  const LeaseId id = held();
+  w.ok(w.decision(id, true));
+  w.ok(w.change(w.in_force));
+  EXPECT_EQ(w.lease(id).state, LeaseState::matched);
+  w.check_replay();
+}
+
 TEST_F(TwoSigners, OneRejectIsEnough) {
   const LeaseId id = held();
   w.ok(w.decision(id, true));

@@ -96,6 +96,24 @@ TEST_F(PolicyTest, NoOlderCredentialTakesAListingBack) {
   EXPECT_FALSE(w.core.is_frozen(party(kBuyer))) << "the issuer says so";
 }
 
+TEST_F(PolicyTest, NoOtherIssuerTakesAListingBack) {
+  w.ok(w.change(w.in_force, R"({"issuers":{"https://issuer.example":{"kty":"EC"},)"
+                            R"("https://other.example":{"kty":"EC"}}})"));
+  w.prove(kBuyer, {.lists = {{"EL", policy::ListEffect::block}}});
+  ASSERT_TRUE(w.core.is_frozen(party(kBuyer)));
+  auto other = w.facts({});
+  other.issuer = "https://other.example";
+  other.issued_at += 1;
+  EXPECT_EQ(w.code(ProveFacts{party(kBuyer), other}), ErrorCode::conflict);
+  EXPECT_TRUE(w.core.is_frozen(party(kBuyer)));
+  other.lists.value = {{"EL", policy::ListEffect::licence}};
+  EXPECT_EQ(w.code(ProveFacts{party(kBuyer), other}), ErrorCode::conflict) << "nor makes it milder";
+  other.lists.value = {{"EL", policy::ListEffect::block}, {"MEU", policy::ListEffect::block}};
+  w.ok(ProveFacts{party(kBuyer), other});
+  EXPECT_TRUE(w.core.is_frozen(party(kBuyer)));
+  w.check_replay();
+}
+
 TEST_F(PolicyTest, AListedProviderTakesNothingNew) {
   const LeaseId id = running();
   ASSERT_EQ(w.fate(w.want(kBuyer)), Fate::passed);
