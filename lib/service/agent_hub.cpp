@@ -6,6 +6,8 @@
 #include "service/agent_messages.hpp"
 #include "service/wire.hpp"
 
+#include <set>
+
 namespace mizan::service {
 
 using exchange::Exchange;
@@ -18,6 +20,8 @@ namespace {
 /// match that is still there can still be accepted, since a Resume renews its time.
 constexpr uint64_t kAcceptMs = 10'000;
 constexpr uint64_t kAcceptAgainMs = 2'000;
+/// Leases that an honest agent may name beside those that live: it has not heard of their end yet.
+constexpr size_t kMostStrange = 64;
 
 /// A message's own fields are read by `read`; "type" and "id" are every message's.
 struct Incoming {
@@ -253,10 +257,23 @@ void AgentHub::send(const Address& provider, const std::string& text) {
   if (place != sockets_.end()) place->second->send(text);
 }
 
-void AgentHub::keep(exchange::Heartbeat heartbeat) {
+bool is_kept(const exchange::Heartbeat& heartbeat, const Exchange& exchange) {
+  std::set<LeaseId> own;
+  for (const eip712::LeaseStatus& status : heartbeat.heartbeat.leases) {
+    const Lease* lease = exchange.find_lease(status.lease);
+    if (lease != nullptr && lease->terms.provider == heartbeat.heartbeat.provider && !lease->over())
+      own.insert(lease->id);
+  }
+  return !own.empty() && heartbeat.heartbeat.leases.size() <= kMostStrange + 2 * own.size();
+}
+
+void AgentHub::keep(const exchange::Heartbeat& heartbeat) {
+  const bool kept = is_kept(heartbeat, context_.state.unlocked());
   const std::lock_guard lock(mutex_);
-  const Address provider = heartbeat.heartbeat.provider;
-  heartbeats_.insert_or_assign(provider, std::move(heartbeat));
+  if (kept)
+    heartbeats_.insert_or_assign(heartbeat.heartbeat.provider, heartbeat);
+  else
+    heartbeats_.erase(heartbeat.heartbeat.provider);
 }
 
 std::optional<exchange::Heartbeat> AgentHub::last_heartbeat(const Address& provider) const {

@@ -8,6 +8,10 @@
 
 namespace mizan::service {
 
+/// Whether a buyer's own meter may rest on it: it names a lease of its provider that is not over.
+/// Names of leases that there are not cost nothing, so that one with many of them is not kept.
+bool is_kept(const exchange::Heartbeat& heartbeat, const exchange::Exchange& exchange);
+
 /// The agents that are connected, and what they are told. docs/PROTOCOL.md has the messages.
 class AgentHub {
  public:
@@ -18,13 +22,14 @@ class AgentHub {
   std::shared_ptr<net::SocketHandler> open(const Address& provider, const std::string& peer);
   /// On the sequencer's thread, with the exchange held: tells the agent concerned.
   void tell(const exchange::Event& event, const exchange::Exchange& exchange);
-  /// The last heartbeat of `provider` that was taken since the start; nothing before.
+  /// The last heartbeat of `provider` that was taken since the start, as far as it `is_kept`.
   std::optional<exchange::Heartbeat> last_heartbeat(const Address& provider) const;
 
  private:
   class Session;
   void send(const Address& provider, const std::string& text);
-  void keep(exchange::Heartbeat heartbeat);
+  /// On the sequencer's thread.
+  void keep(const exchange::Heartbeat& heartbeat);
 
   Context& context_;
   LeaseStreams& streams_;
