@@ -173,6 +173,11 @@ Result<Answer> Exchange::Core::run(const PostVoucher& command) {
   const bool last = awaits_voucher(*lease);
   if (!lease->funded() || (lease->closing && !last) || lease->over())
     return fail(ErrorCode::conflict, "vouchers are for a lease that is funded and not over");
+  // The last one is over a bill that is fixed: nobody works for it any more.
+  if (state.chain_away && !last)
+    return fail(ErrorCode::unavailable,
+                "no voucher is taken while the exchange does not hear the chain, where the lease "
+                "may be stopped: try later");
   const u128 a_second = lease->terms.rate * lease->units();
   if (a_second != 0 && voucher.cumulative % a_second != 0)
     return bad_field("voucher.cumulative", "is rate x units x whole seconds");

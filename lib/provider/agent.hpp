@@ -146,6 +146,8 @@ class Agent {
   bool advance_over(LeaseRun& run);
   std::string overdue(const LeaseRun& run) const;
   uint64_t voucher_patience_ms(const LeaseRecord& record) const;
+  uint64_t seconds_covered(const LeaseRun& run) const;
+  uint64_t unpaid_ms(const LeaseRun& run) const;
   void supervise(LeaseRun& run);
   void begin_stop(LeaseRun& run, const std::string& reason);
   static uint64_t kill_at_ms(const LeaseRun& run);

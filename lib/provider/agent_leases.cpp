@@ -108,7 +108,11 @@ std::string Agent::overdue(const LeaseRun& run) const {
   if (run.body != Body::running) return "";
   if (now >= run.started_at_ms + record.job.max_seconds * 1000) return "max_duration";
   const uint64_t paid_at = std::max(record.voucher_at_ms, run.started_at_ms);
-  if (record.terms.rate == 0 || now <= paid_at + voucher_patience_ms(record)) return "";
+  const uint64_t patience_ms = voucher_patience_ms(record);
+  // A buyer that is its own meter could sign one second in each patience.
+  const bool own_meter = record.terms.meter != parts_.facts.meter;
+  const bool unpaid = now > paid_at + patience_ms || (own_meter && unpaid_ms(run) > patience_ms);
+  if (record.terms.rate == 0 || !unpaid) return "";
   // The clock that pays may have been set past the end of the lease: then nobody was late.
   return exchange_seconds() >= record.terms.start + record.terms.seconds ? "time_up" : "agent_late";
 }
@@ -116,6 +120,22 @@ std::string Agent::overdue(const LeaseRun& run) const {
 /// Exposure is one voucher interval plus the grace; a second interval lets a late one arrive.
 uint64_t Agent::voucher_patience_ms(const LeaseRecord& record) const {
   return (record.terms.grace + 2 * parts_.facts.voucher_interval_s) * 1000;
+}
+
+/// What its heartbeats claim by now.
+uint64_t Agent::seconds_covered(const LeaseRun& run) const {
+  const eip712::LeaseStatus told = status_of(run);
+  const uint64_t covered = std::min(told.staged_ms, parts_.facts.readiness_s * 1000) + told.ran_ms;
+  return std::min(covered / 1000, run.record.terms.seconds);
+}
+
+/// Of that, what no voucher pays.
+uint64_t Agent::unpaid_ms(const LeaseRun& run) const {
+  const auto a_second = cost(Rate{run.record.terms.rate}, run.record.units(), 1);
+  if (!a_second || a_second->nano == 0) return 0;
+  const uint64_t covered = seconds_covered(run);
+  const u128 paid = run.record.vouchered / a_second->nano;
+  return (covered - static_cast<uint64_t>(std::min<u128>(covered, paid))) * 1000;
 }
 
 void Agent::supervise(LeaseRun& run) {

@@ -148,9 +148,7 @@ void Agent::handle(const VoucherMessage& message) {
   record.voucher_signature = message.signature;
   record.voucher_at_ms = now_ms();
   save(*run);
-  const eip712::LeaseStatus told = status_of(*run);
-  const uint64_t covered = std::min(told.staged_ms, parts_.facts.readiness_s * 1000) + told.ran_ms;
-  const uint64_t seconds = std::min(covered / 1000, record.terms.seconds);
+  const uint64_t seconds = seconds_covered(*run);
   const uint64_t lag = 3 * parts_.facts.voucher_interval_s;
   const auto owed = cost(Rate{record.terms.rate}, record.units(), seconds - std::min(seconds, lag));
   const bool behind = owed && voucher.cumulative < owed->nano;

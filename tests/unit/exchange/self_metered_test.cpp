@@ -217,6 +217,24 @@ TEST_F(SelfMeteredOnAChain, ALateWordMayNotAskForMoreThanIsSigned) {
   w.ok(Close{{id, 50}, {}});
 }
 
+TEST_F(SelfMeteredOnAChain, NoVoucherIsTakenWhileTheChainIsAway) {
+  w.ok(ChainAway{true});
+  w.wait_ms(5'000);
+  w.beat(id, 2, 0, 19'000);
+  // The buyer may have stopped the lease there, so that nothing is behind what it signs.
+  EXPECT_EQ(w.code(PostVoucher{{id, 190}, {}}), ErrorCode::unavailable);
+  EXPECT_TRUE(w.seen<Vouchered>().empty() || w.seen<Vouchered>().back().cumulative == Money{50});
+  w.ok(ChainAway{false});
+  w.ok(PostVoucher{{id, 190}, {}});
+}
+
+TEST_F(SelfMeteredOnAChain, TheLastVoucherIsTakenWhileTheChainIsAway) {
+  close();
+  w.ok(ChainAway{true});
+  w.ok(PostVoucher{{id, 140}, {}});
+  EXPECT_TRUE(w.lease(id).billed);
+}
+
 // What a buyer's client makes of heartbeats, by its own clock.
 class BuyerMeterTest : public ::testing::Test {
  protected:

@@ -190,6 +190,33 @@ TEST(Agent, StopsWithoutVouchers) {
   EXPECT_EQ(r.lease().status.reason, "agent_late");
 }
 
+/// A buyer's own meter, which signs every ten seconds, for one second of so many.
+std::function<void(World&)> metered_by_the_buyer(uint64_t one_in) {
+  return [one_in](World& world) {
+    world.meter = World::key(9);
+    world.vouchers_tell_one_second_in = one_in;
+    world.before_match = [&world](FakeLease& lease) {
+      lease.bid.meter = lease.terms.meter = world.meter.address();
+      lease.bid_signature = eip712::sign(world.facts.domain(), lease.bid, world.buyer);
+    };
+  };
+}
+
+TEST(Agent, StopsWhereABuyersOwnMeterPaysDropByDrop) {
+  Running r({.runs_ms = 500'000}, metered_by_the_buyer(10));
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 400'000));
+  EXPECT_EQ(r.lease().status.reason, "agent_late");
+  const u128 paid = r.lease().vouchered / r.lease().terms.rate;
+  const uint64_t most = r.world.grace + 2 * r.world.facts.voucher_interval_s;
+  EXPECT_LE(u128{r.lease().status.ran_ms / 1000} - paid, u128{most + 5});
+}
+
+TEST(Agent, RunsOnWhileABuyersOwnMeterPays) {
+  Running r({.runs_ms = 200'000}, metered_by_the_buyer(1));
+  ASSERT_TRUE(r.world.run_until([&] { return over(r.world, r.id); }));
+  expect_done(r.world, r.id);
+}
+
 TEST(Agent, AVoucherThatIsToldAgainBuysNoTime) {
   Running r({.runs_ms = 500'000});
   ASSERT_TRUE(r.world.run_until([&] { return r.lease().vouchered != 0; }, 100'000));

@@ -73,6 +73,7 @@ class World final : public Clock, public Backend, public Link {
   uint64_t clearance_seconds = 60;
   uint64_t opening_ms = 0;  ///< that a chain takes to open a lease
   uint64_t closing_ms = 0;  ///< and to close it
+  uint64_t vouchers_tell_one_second_in = 1;
   AgentConfig config;
   std::unique_ptr<Agent> agent;
   std::vector<Notice> notices;

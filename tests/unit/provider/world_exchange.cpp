@@ -279,7 +279,8 @@ void World::watch_leases() {
     if (time_ms / 1000 % 10 != 0 || lease.status.phase < 2) continue;
     eip712::Voucher voucher;
     voucher.lease = id;
-    voucher.cumulative = lease.terms.rate * (lease.status.ran_ms / 1000);
+    voucher.cumulative =
+        lease.terms.rate * (lease.status.ran_ms / 1000 / vouchers_tell_one_second_in);
     lease.vouchered = voucher.cumulative;
     tell({{"type", "voucher"},
           {"voucher", to_json(voucher)},
