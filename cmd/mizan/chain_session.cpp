@@ -77,6 +77,11 @@ Result<settlement::Entry> ChainSession::send_again(settlement::Call call) {
   return entry;
 }
 
+Result<void> ChainSession::renew(const std::string& id) {
+  const settlement::Entry* known = outbox_->find(id);
+  return known != nullptr && known->ended() ? outbox_->forget(id) : Result<void>{};
+}
+
 Result<void> ChainSession::told() {
   for (const std::string& id : untold_) MIZAN_CHECK(outbox_->forget(id));
   untold_.clear();

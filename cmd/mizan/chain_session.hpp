@@ -46,6 +46,8 @@ class ChainSession {
   Result<settlement::Entry> send(std::string id, settlement::Call call);
   /// The same for a call that may be made twice, such as an approval.
   Result<settlement::Entry> send_again(settlement::Call call);
+  /// What was sent under the id is over, and is to be sent once more.
+  Result<void> renew(const std::string& id);
   /// The user knows what was sent without an id: the same call is a new one from now on. Killed
   /// before that, a command that is run again does not do it twice.
   Result<void> told();

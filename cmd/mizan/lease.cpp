@@ -42,7 +42,13 @@ Result<int> send(const Context& context, const fs::path& path, const std::string
   const LeaseId lease = eip712::digest(chain.domain(), file.terms);
   MIZAN_TRY(session, ChainSession::open(context, chain));
   MIZAN_TRY(data, make(file, session->key().address()));
-  MIZAN_TRY(sent, session->send(send_id(what, lease, file), {chain.contract, 0, std::move(data)}));
+  const std::string id = send_id(what, lease, file);
+  if (what == "claim") {
+    MIZAN_TRY(head, session->reader().node().head());
+    MIZAN_TRY(found, look(session->reader(), chain, lease));
+    if (claim_adds(file, found, chain.decimals, head.time)) MIZAN_CHECK(session->renew(id));
+  }
+  MIZAN_TRY(sent, session->send(id, {chain.contract, 0, std::move(data)}));
   return tell(context, chain, session->reader(), lease, &sent);
 }
 

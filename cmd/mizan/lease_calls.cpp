@@ -1,5 +1,7 @@
 #include "mizan/lease_calls.hpp"
 
+#include <algorithm>
+
 namespace mizan::cli {
 namespace {
 
@@ -56,6 +58,18 @@ std::string send_id(const std::string& what, const LeaseId& lease, const LeaseFi
   std::string id = what + "-" + hex(lease.view());
   if (what == "claim" && file.voucher) id += "-" + mizan::to_string(file.voucher->cumulative);
   return id;
+}
+
+bool claim_adds(const LeaseFile& file, const LeaseOnChain& found, uint8_t decimals, uint64_t now) {
+  if (!file.voucher || found.opened == 0) return false;
+  const eip712::Terms& terms = file.terms;
+  uint64_t end = std::min(now, terms.start + terms.seconds);
+  if (found.stop != 0) end = std::min(end, found.stop);
+  const uint64_t from = std::max(found.opened, terms.start);
+  const auto most = cost(Rate{terms.rate}, uint64_t{terms.node_count} * terms.units_per_node,
+                         end > from ? end - from : 0);
+  return most && whole_units(Money{std::min(most->nano, file.voucher->cumulative)}, decimals) >
+                     found.claimed;
 }
 
 Result<LeaseOnChain> look(ChainReader& reader, const ChainSettings& chain, const LeaseId& lease) {

@@ -15,15 +15,18 @@ Result<Bytes> close_data(const LeaseFile& file, const Address& sender);
 Result<Bytes> request_data(const LeaseFile& file, const Address& sender);
 Result<Bytes> finalize_data(const LeaseFile& file, const Address& sender);
 
-/// Under which the outbox knows the call `what` ("open", "claim", ...): a lease opens, closes and
-/// stops once, and each voucher is claimed once.
-std::string send_id(const std::string& what, const LeaseId& lease, const LeaseFile& file);
-
 struct LeaseOnChain {
   uint64_t opened = 0;  ///< seconds since 1970; 0: it is not open
   uint64_t stop = 0;    ///< of the buyer's; 0: none
   u128 claimed = 0;     ///< base units
 };
 Result<LeaseOnChain> look(ChainReader& reader, const ChainSettings& chain, const LeaseId& lease);
+
+/// Whether the file's voucher pays anything beyond what was claimed, at that time of the chain.
+bool claim_adds(const LeaseFile& file, const LeaseOnChain& found, uint8_t decimals, uint64_t now);
+
+/// Under which the outbox knows the call `what` ("open", "claim", ...): a lease opens, closes and
+/// stops once, and each voucher is claimed once; again where claim_adds.
+std::string send_id(const std::string& what, const LeaseId& lease, const LeaseFile& file);
 
 }  // namespace mizan::cli

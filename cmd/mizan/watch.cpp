@@ -16,7 +16,7 @@ namespace {
 
 namespace escrow = settlement::escrow;
 
-/// What is to be done for a lease now; nothing most of the time.
+/// Something that is to be done for a lease now.
 struct Step {
   const char* what = nullptr;
   Result<Bytes> (*make)(const LeaseFile&, const Address&) = nullptr;
@@ -54,38 +54,40 @@ class Watcher {
     const LeaseId lease = eip712::digest(chain_.domain(), file.terms);
     MIZAN_TRY(found, look(session_.reader(), chain_, lease));
     if (found.opened == 0) return {};
-    const Step step = next(file, found, now);
-    if (step.what == nullptr) return {};
-    MIZAN_TRY(data, step.make(file, session_.key().address()));
-    MIZAN_TRY(sent, session_.send(send_id(step.what, lease, file),
-                                  {chain_.contract, 0, std::move(data)}));
-    tell(path, step.what, "", &sent);
-    return {};
+    std::optional<Error> refused;
+    for (const Step& step : steps(file, found, now)) {
+      MIZAN_TRY(data, step.make(file, session_.key().address()));
+      const std::string id = send_id(step.what, lease, file);
+      if (step.make == claim_data) MIZAN_CHECK(session_.renew(id));
+      const auto sent = session_.send(id, {chain_.contract, 0, std::move(data)});
+      if (sent) {
+        tell(path, step.what, "", &*sent);
+        return {};
+      }
+      if (sent.error().code != ErrorCode::conflict) return fail(sent.error());
+      if (!refused) refused = sent.error();
+    }
+    return refused ? Result<void>(fail(*refused)) : Result<void>{};
   }
 
-  Step next(const LeaseFile& file, const LeaseOnChain& found, uint64_t now) const {
+  /// What can be done now, the best first: what the contract refuses (a close that asks for more
+  /// than it pays) leaves the rest to be done.
+  std::vector<Step> steps(const LeaseFile& file, const LeaseOnChain& found, uint64_t now) const {
     uint64_t end = file.terms.start + file.terms.seconds;
     if (found.stop != 0) end = std::min(end, found.stop);
     const bool stands = now >= end;
     const bool has_voucher = file.voucher && file.voucher_signature;
-    if (stands && has_voucher && file.close && file.close_signature) return {"close", close_data};
-    if (stands && has_voucher && adds(file, found, end)) return {"claim", claim_data};
-    if (now >= end + close_delay_) return {"finalize", finalize_data};
+    std::vector<Step> out;
+    if (stands && has_voucher && file.close && file.close_signature)
+      out.push_back({"close", close_data});
+    if (stands && has_voucher && claim_adds(file, found, chain_.decimals, now))
+      out.push_back({"claim", claim_data});
+    else if (now >= end + close_delay_)
+      out.push_back({"finalize", finalize_data});
     const bool lodged = file.request_close && file.request_close_signature && file.stop_at;
     if (found.stop == 0 && !stands && lodged && now >= *file.stop_at)
-      return {"request-close", request_data};
-    return {};
-  }
-
-  /// Whether the voucher pays anything beyond what was claimed.
-  bool adds(const LeaseFile& file, const LeaseOnChain& found, uint64_t end) const {
-    const uint64_t from = std::max(found.opened, file.terms.start);
-    const auto most =
-        cost(Rate{file.terms.rate}, uint64_t{file.terms.node_count} * file.terms.units_per_node,
-             end > from ? end - from : 0);
-    if (!most) return false;
-    const u128 nano = std::min(most->nano, file.voucher->cumulative);
-    return whole_units(Money{nano}, chain_.decimals) > found.claimed;
+      out.push_back({"request-close", request_data});
+    return out;
   }
 
   void tell(const fs::path& path, const char* what, const std::string& why,

@@ -212,13 +212,26 @@ test("a watcher brings what parties left with it", async () => {
     deal.file.requestCloseSignature = await sign(buyer, "RequestClose", request);
     deal.file.stopAt = deal.now + 60;
   };
+  const close = async (deal, minPaid) => {
+    deal.file.close = plain("Close", { lease: deal.lease, minPaid });
+    deal.file.closeSignature = await sign(provider, "Close", { lease: deal.lease, minPaid });
+  };
   const closes = await put(30, async (deal) => { // the provider is away: its close waits for the end
     await voucher(deal, 200_000_000n);
-    deal.file.close = plain("Close", { lease: deal.lease, minPaid: 0n });
-    deal.file.closeSignature = await sign(provider, "Close", { lease: deal.lease, minPaid: 0n });
+    await close(deal, 0n);
   });
   const claims = await put(31, (deal) => voucher(deal, 50_000_000n)); // no close was signed
   const stops = await put(32, (deal) => stop(deal, 90n)); // the buyer is away
+  const short = await put(33, async (deal) => { // the stop leaves less than the close asks for
+    await voucher(deal, 900_000_000n);
+    await close(deal, 891_000_000n);
+    await stop(deal, 91n);
+  });
+  const early = await put(34, async (deal) => { // claimed once before, when little was earned
+    await voucher(deal, 900_000_000n);
+    deal.save();
+    assert.notEqual(must("lease", "claim", deal.path).claimed, "900000");
+  });
   writeFileSync(join(folder, "torn.json"), "{");
   const round = () => {
     const done = spawnSync(mizan, ["--home", home, "--json", "watch", folder, "--once"], { encoding: "utf8" });
@@ -228,15 +241,17 @@ test("a watcher brings what parties left with it", async () => {
   const pass = async (seconds) => { await client.increaseTime({ seconds }); await client.mine({ blocks: 1 }); };
   assert.deepEqual(round(), { "torn.json": "waits" });
   await pass(120);
-  assert.deepEqual(round(), { "32.json": "request-close", "torn.json": "waits" });
+  assert.deepEqual(round(), { "32.json": "request-close", "33.json": "request-close", "torn.json": "waits" });
   assert.equal(must("lease", "show", stops.path).state, "stopped");
   await pass(600);
-  assert.deepEqual(round(), { "30.json": "close", "31.json": "claim", "torn.json": "waits" });
+  assert.deepEqual(round(), { "30.json": "close", "31.json": "claim", "33.json": "claim", "34.json": "claim", "torn.json": "waits" });
+  assert.ok(Number(must("lease", "show", short.path).claimed) >= 240_000, "all that the contract pays");
+  assert.equal(must("lease", "show", early.path).claimed, "900000");
   assert.equal(must("lease", "show", closes.path).state, "not open");
   assert.equal(must("lease", "show", claims.path).claimed, "50000");
-  assert.deepEqual(round(), { "torn.json": "waits" }, "nothing twice");
+  assert.deepEqual(round(), { "33.json": "waits", "torn.json": "waits" }, "nothing twice");
   await pass(90_000);
-  assert.deepEqual(round(), { "31.json": "finalize", "32.json": "finalize", "torn.json": "waits" });
+  assert.deepEqual(round(), { "31.json": "finalize", "32.json": "finalize", "33.json": "finalize", "34.json": "finalize", "torn.json": "waits" });
   const audit = must("audit");
   assert.deepEqual([audit.openLeases, audit.escrow, audit.solvent], [0, "0", true]);
 });
