@@ -80,7 +80,7 @@ class Parser {
     std::string what = "\"" + std::string(word.substr(0, kMostWord)) + "\" is no field";
     const auto near = nearest(word, kFieldNames);
     if (near) what += "; did you mean " + *near + "?";
-    Error error = bad(begin, std::move(what), ErrorCode::unknown_field).value();
+    Error error = bad(begin, what, ErrorCode::unknown_field).value();
     if (near) error.details["nearest"] = *near;
     return fail(std::move(error));
   }

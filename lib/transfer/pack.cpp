@@ -20,6 +20,7 @@ Result<std::vector<std::string>> names_in(int folder_fd, const std::string& name
   if (stream == nullptr) return system_error(name, "list the folder");
   std::vector<std::string> names;
   errno = 0;
+  // readdir is safe where each thread has a DIR of its own. NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(stream)) {
     const std::string_view each = entry->d_name;
     if (each != "." && each != "..") names.emplace_back(each);
