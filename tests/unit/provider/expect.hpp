@@ -8,6 +8,22 @@
 
 namespace mizan::provider::testing {
 
+/// A world with a job that runs.
+struct Running {
+  World world;
+  LeaseId id;
+  explicit Running(Script script = {}, const std::function<void(World&)>& change = {})
+      : world(script) {
+    if (change) change(world);
+    world.boot();
+    world.run_until([&] { return world.listed(); });
+    world.run_for(10);
+    id = world.match();
+    world.run_until([&] { return world.leases.at(id).status.phase == 2; });
+  }
+  FakeLease& lease() { return world.leases.at(id); }
+};
+
 inline bool over(const World& world, const LeaseId& id) {
   return world.leases.at(id).over();
 }
