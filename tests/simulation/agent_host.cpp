@@ -109,7 +109,9 @@ void AgentHost::hear(const Notice& notice) {
   world_.expect(notice.text.find("is not understood") == std::string::npos,
                 name_ + ": " + notice.text);
   if (agent_ && notice.text.starts_with("turned down: "))
-    turned_down_[notice.lease] = {world_.scheduler.now_ms(), notice.text, agent_->status().leases};
+    turned_down_[notice.lease] = {
+        world_.scheduler.now_ms(),      notice.text, agent_->status().leases, ask_, asked_at_ms_,
+        store_.failed_at_ms("ask.json")};
   if (!world_.talks) return;
   const std::string lease = hex(notice.lease.view()).substr(0, 8);
   world_.say(name_, (notice.lease.is_zero() ? "" : lease + " ") + notice.text);
@@ -196,7 +198,21 @@ void AgentHost::closed(uint64_t attempt, const Error& why) {
   with_agent([&](Agent& agent) { agent.on_close(why); });
 }
 
+void AgentHost::note_ask(const std::string& message) {
+  const auto value = parse_json(message);
+  const json::value* said = value ? value->as_object().if_contains("ask") : nullptr;
+  const auto ask =
+      said == nullptr ? fail(ErrorCode::internal, "") : from_json<eip712::Ask>(*said, "ask");
+  world_.expect(ask.has_value(), "an agent's ask does not parse");
+  if (!ask) return;
+  const OrderId id = eip712::digest(exchange_.domain(), *ask);
+  if (id == ask_) return;
+  ask_ = id;
+  asked_at_ms_ = world_.scheduler.now_ms();
+}
+
 void AgentHost::send(std::string text) {
+  if (text.find("\"type\":\"ask\"") != std::string::npos) note_ask(text);
   if (lies() && text.find("\"ranMs\"") != std::string::npos) text = lied(text);
   if (connection_) connection_->send(std::move(text));
 }

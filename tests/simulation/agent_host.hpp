@@ -34,12 +34,15 @@ class AgentHost final : public provider::Link {
   }
   /// It tells more time than its jobs took.
   bool lies() const { return lie_ != 1; }
-  bool lost_its_ask() const { return store_.has_failed("ask.json"); }
-  /// Of a match that it turned down: when, why, and the leases that it knew then.
+  /// Of a match that it turned down: when, why, and the leases that it knew then; which ask it had
+  /// signed last, and when it first sent that; when its ask could not be written last (0: never).
   struct TurnedDown {
     uint64_t at_ms = 0;
     std::string why;
     std::vector<provider::LeaseLine> known;
+    OrderId ask;
+    uint64_t asked_at_ms = 0;
+    uint64_t unwritten_at_ms = 0;
   };
   const TurnedDown* turned_down(const LeaseId& lease) const {
     const auto found = turned_down_.find(lease);
@@ -61,6 +64,7 @@ class AgentHost final : public provider::Link {
   void check_reply(const std::string& text);
   std::string lied(const std::string& heartbeat) const;
   void hear(const provider::Notice& notice);
+  void note_ask(const std::string& message);
   void arm();
   void store_artifact(const std::string& body, const Hash32& name,
                       std::function<void(Result<void>)> done);
@@ -91,6 +95,8 @@ class AgentHost final : public provider::Link {
   uint64_t machine_died_at_ms_ = 0;
   uint64_t armed_at_ms_ = 0;
   std::map<LeaseId, TurnedDown> turned_down_;
+  OrderId ask_;  ///< that it sent last
+  uint64_t asked_at_ms_ = 0;
 };
 
 }  // namespace mizan::simulation

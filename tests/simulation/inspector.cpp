@@ -21,6 +21,8 @@ constexpr uint64_t kReadinessMs = 60'000;
 constexpr uint64_t kStopFreeMs = 10'000;
 constexpr uint64_t kLogAgainMs = 10'000;
 constexpr uint64_t kTroubleMs = 60'000;
+/// After which an agent tries again to list or to cancel an ask.
+constexpr uint64_t kAskAgainMs = 5'000;
 constexpr uint64_t kHeldMs = 24 * 3'600'000;
 /// By how much the exchange's clock may be behind, of all that it was set back.
 constexpr uint64_t kSetBackMs = 180'000;
@@ -235,13 +237,13 @@ bool Inspector::unpaid_beyond_its_end(const Case& at, uint64_t then_ms) const {
 
 /// Its agent turned it down. For want of units: the exchange had given a lease of that machine up,
 /// whose agent heard of it late, or has not stopped its job or handed in its log yet. Without those
-/// leases it would have fitted. For its ask: that was forgotten, since it could not be written.
+/// leases it would have fitted. For its ask: there was none yet, or a newer one.
 void Inspector::look_at_conflict(const Case& at) {
   const AgentHost::TurnedDown* said = at.agent.turned_down(at.lease.id);
   if (said == nullptr) return expect(at, false, "its agent did not turn it down");
   if (said->why.find("so many units") == std::string::npos)
-    return expect(at, at.agent.lost_its_ask() || offers_anew(at),
-                  said->why + ", though no write of its ask was lost, nor was it replaced");
+    return expect(at, had_no_ask(*said) || had_replaced_its_ask(at, *said),
+                  said->why + ", though its ask could be written and was not just replaced");
   uint64_t sold = at.lease.units();
   uint64_t given_up = 0;
   std::string late;
@@ -262,17 +264,19 @@ void Inspector::look_at_conflict(const Case& at) {
          "turned down, though nothing kept its agent from freeing its units:" + late);
 }
 
-/// Whether its agent had just signed a newer ask, of all that it has free, which was taken before
-/// its refusal; it was matched by the former one while that was on its way.
-bool Inspector::offers_anew(const Case& at) const {
-  const uint64_t away = world_.troubles.all_of(
-      at.agent.place(), at.matched - std::min(at.matched, kSetBackMs), at.now);
-  const auto offers = auditor_.core().offers("", "", 1'000);
-  return offers && std::any_of(offers->begin(), offers->end(), [&](const exchange::Offer& offer) {
-           return offer.ask.provider == at.lease.terms.provider &&
-                  offer.id != at.lease.terms.ask_hash &&
-                  (offer.ask.from + 1) * 1'000 + away + kBeatMs >= at.lease.matched_at.ms;
-         });
+/// Its agent had connected anew, and could not write the ask down that it was to send: it tries
+/// again after a while.
+bool Inspector::had_no_ask(const AgentHost::TurnedDown& said) {
+  return said.why.find("no ask is listed") != std::string::npos && said.unwritten_at_ms != 0 &&
+         said.unwritten_at_ms + kAskAgainMs + kBeatMs >= said.at_ms;
+}
+
+/// Its agent had sent a newer ask, and the exchange matched it by the former one before it could
+/// hear that this was cancelled.
+bool Inspector::had_replaced_its_ask(const Case& at, const AgentHost::TurnedDown& said) const {
+  if (said.ask == at.lease.terms.ask_hash) return false;
+  const uint64_t away = world_.troubles.all_of(at.agent.place(), said.asked_at_ms, at.matched);
+  return at.matched <= said.asked_at_ms + away + kAskAgainMs + kBeatMs;
 }
 
 /// By when the agent has the units of a lease free that the exchange has ended.

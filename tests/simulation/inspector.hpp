@@ -31,7 +31,8 @@ class Inspector {
   bool look_at_refusal(const Case& at);
   void look_at_excuse(const Case& at);
   void look_at_conflict(const Case& at);
-  bool offers_anew(const Case& at) const;
+  static bool had_no_ask(const AgentHost::TurnedDown& said);
+  bool had_replaced_its_ask(const Case& at, const AgentHost::TurnedDown& said) const;
   uint64_t free_by_ms(const LeaseId& id, const AgentHost& agent, uint64_t ended_ms,
                       uint64_t until_ms) const;
   void look_at_own_end(const Case& at);

@@ -36,7 +36,7 @@ std::string Script::log() const {
 Result<void> AgentStore::put(const std::string& name, std::string_view value,
                              Durability durability) {
   if (world_.faults.strikes(Fault::agent_disk, 50)) {
-    failed_.insert(name);
+    failed_[name] = world_.scheduler.now_ms();
     return fail(ErrorCode::io_error, name + ": No space left on device");
   }
   files_[name] = value;

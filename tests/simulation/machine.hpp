@@ -38,11 +38,16 @@ class AgentStore final : public provider::Store {
   void machine_died();
   /// Whether a write of that name ever failed.
   bool has_failed(const std::string& name) const { return failed_.contains(name); }
+  /// When the last one did; 0: never.
+  uint64_t failed_at_ms(const std::string& name) const {
+    const auto found = failed_.find(name);
+    return found == failed_.end() ? 0 : found->second;
+  }
 
  private:
   Surroundings& world_;
   Random random_;
-  std::set<std::string> failed_;
+  std::map<std::string, uint64_t> failed_;  ///< when last
   std::map<std::string, std::string> files_;
   std::map<std::string, std::string> synced_;
 };
