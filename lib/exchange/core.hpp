@@ -206,6 +206,7 @@ class Exchange::Core {
   /// Judges live leases anew: those of an account, or all.
   void review(const Address* account);
   void review_one(Lease& lease);
+  void ask_anew(Lease& lease, const CaseFile& file, const Judgement& judgement);
   void stop(Lease& lease, const std::string& reason);
   void set_verdict(Lease& lease, const CaseFile& file, const Judgement& judgement) const;
 

@@ -135,6 +135,15 @@ void Exchange::Core::review(const Address* account) {
   }
 }
 
+/// A held deal is another question than the one that officers see, or that the first of two has
+/// answered.
+void Exchange::Core::ask_anew(Lease& lease, const CaseFile& file, const Judgement& judgement) {
+  const Hash32 asked = lease.verdict.hash;
+  lease.decisions.clear();
+  set_verdict(lease, file, judgement);
+  if (lease.verdict.hash != asked) emit(LeaseChanged{lease.id});
+}
+
 void Exchange::Core::review_one(Lease& lease) {
   const CaseFile file = case_anew(lease);
   const Judgement judgement = judge(*rules, file);
@@ -145,16 +154,14 @@ void Exchange::Core::review_one(Lease& lease) {
       const OrderId order = lease.order;
       undo(lease, "policy_blocked", false);
       end_bid(order, BidChange::cancelled);
-    } else if (was_approved(lease)) {
+    } else {
       std::erase_if(lease.decisions, [this](const OfficerDecision& decision) {
         return !check_officer(decision.officer);
       });
-      if (!still_passes(lease, known_rules, *rules, file, judgement)) {
-        lease.decisions.clear();  // the first of two officers was asked something else
-        set_verdict(lease, file, judgement);
-      } else if (lease.decisions.size() >= options.signers_needed) {
+      if (!still_passes(lease, known_rules, *rules, file, judgement))
+        ask_anew(lease, file, judgement);
+      else if (lease.decisions.size() >= options.signers_needed)
         open_held(lease, file, judgement);  // fewer are needed than were
-      }
     }
     return;
   }

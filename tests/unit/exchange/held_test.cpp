@@ -103,6 +103,20 @@ TEST_F(PolicyTest, FactsThatArriveReleaseAHeldDeal) {
   w.check_replay();
 }
 
+TEST_F(PolicyTest, OfficersSeeWhatIsAskedNow) {
+  w.prove(kBuyer, {.parent = ""});
+  ASSERT_EQ(w.fate(w.want(kBuyer, 1, kTraining)), Fate::held);
+  const LeaseId id = w.last;
+  ASSERT_EQ(w.lease(id).verdict.outcome, "INSUFFICIENT");
+  w.prove(kBuyer, {.parent = "CN"});
+  ASSERT_EQ(w.lease(id).state, LeaseState::held);
+  EXPECT_EQ(w.lease(id).verdict.outcome, "RED_FLAG") << "and not what it was when it was held";
+  EXPECT_TRUE(replay(w.lease(id), w.core.known_rules())->same);
+  EXPECT_EQ(w.seen<LeaseChanged>().back().lease, id);
+  w.check_replay();
+  EXPECT_TRUE(Exchange::restore(w.core.encode(), w.core.known_rules()));
+}
+
 TEST_F(PolicyTest, OnlyOfficersDecideAndEachMessageCountsOnce) {
   const LeaseId id = held();
   EXPECT_EQ(w.code(w.decision(id, true, kOther)), ErrorCode::forbidden);
