@@ -7,6 +7,7 @@
 #include <boost/json/value_stack.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <set>
 #include <vector>
@@ -82,7 +83,7 @@ class Builder {
       return refuse("a number is a whole one of at most 64 bits; larger amounts are strings",
                     failure);
     // Infinity has no spelling that could be read again.
-    if (!(number - number == 0)) return refuse("a number is too large", failure);
+    if (!std::isfinite(number)) return refuse("a number is too large", failure);
     stack.push_double(number);
     return true;
   }

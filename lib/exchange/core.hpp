@@ -120,7 +120,7 @@ class Exchange::Core {
   Answered run(const PlaceBid& command);
   Answered run(const CancelBids& command);
   Result<void> check_bid(const eip712::Bid& bid) const;
-  Answered rest(const OrderId& id, BidRecord record, const Spec& spec);
+  Answered rest(const OrderId& id, BidRecord&& record, const Spec& spec);
   Error no_match_error(const BidRecord& record, const Spec& spec);
   void add_to_book(const OrderId& id, AskRecord& record, AskText text);
   void remove_ask(const OrderId& id);

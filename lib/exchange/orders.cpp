@@ -315,7 +315,7 @@ Error Exchange::Core::no_match_error(const BidRecord& record, const Spec& spec) 
   return std::move(error).with("policy", held_back == 0 ? "blocked" : "held");
 }
 
-Result<Answer> Exchange::Core::rest(const OrderId& id, BidRecord record, const Spec& spec) {
+Result<Answer> Exchange::Core::rest(const OrderId& id, BidRecord&& record, const Spec& spec) {
   const eip712::Bid& bid = record.bid;
   MIZAN_TRY(most,
             cost(Rate{bid.max_rate}, uint64_t{bid.nodes} * bid.units_per_node, bid.max_seconds));

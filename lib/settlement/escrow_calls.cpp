@@ -28,6 +28,7 @@ Bytes bytes_of(const std::optional<Signature>& signature) {
 
 std::vector<Bytes> elements(const std::vector<Payee>& payees) {
   std::vector<Bytes> out;
+  out.reserve(payees.size());
   for (const Payee& payee : payees) out.push_back(AbiTuple().words(payee).encode());
   return out;
 }
@@ -55,6 +56,7 @@ Bytes encode(const CloseItem& item) {
 template <class Item>
 std::vector<Bytes> encode_all(const std::vector<Item>& items) {
   std::vector<Bytes> out;
+  out.reserve(items.size());
   for (const Item& item : items) out.push_back(encode(item));
   return out;
 }
