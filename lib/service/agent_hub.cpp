@@ -185,7 +185,7 @@ class AgentHub::Session final : public net::SocketHandler,
     auto bytes = parse_base64(data);
     if (!bytes) return bad_field("data", bytes.error().message);
     MIZAN_CHECK(own_lease(lease));
-    MIZAN_TRY(size, context_.logs.append(lease, offset, *bytes));
+    MIZAN_TRY(size, context_.logs.append(provider_, lease, offset, *bytes));
     socket_->send(log_ok_message(lease, size));
     if (in.id) reply(*in.id, {});
     hub_.streams_.log_grew(lease);

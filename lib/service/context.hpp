@@ -134,7 +134,11 @@ struct Context {
         time(parts.clock, state.unlocked().now()),
         sequencer(parts.journal, state, time, parts.clock, parts.log, config.sequencer),
         authenticator(domain, time.now()),
-        logs(config.state / "logs", config.log_bytes_max, config.logs_bytes_max),
+        logs(config.state / "logs", config.log_bytes_max, config.logs_bytes_max,
+             [this](const LeaseId& id) {
+               const exchange::Lease* lease = state.unlocked().find_lease(id);
+               return lease == nullptr ? Address{} : lease->terms.provider;
+             }),
         artifacts(std::move(artifacts_)),
         rules(std::move(rules_)),
         credentials(hex0x(parts.keys.exchange_id().view()), config.status_lists),

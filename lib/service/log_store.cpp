@@ -14,13 +14,40 @@ namespace {
 constexpr size_t kMaxCached = 100'000;
 }
 
-LogStore::LogStore(fs::path folder, uint64_t max_bytes, uint64_t total_bytes)
+LogStore::LogStore(fs::path folder, uint64_t max_bytes, uint64_t total_bytes, const Owner& owner)
     : folder_(std::move(folder)), max_bytes_(max_bytes), total_bytes_(total_bytes) {
   std::error_code error;
   for (const auto& item : fs::directory_iterator(folder_, error)) {
     const uint64_t size = item.file_size(error);
-    if (!error) total_ += size;
+    const auto lease = parse_fixed<LeaseId>(item.path().stem().string());
+    if (error || !lease) continue;
+    const Address provider = owner(*lease);
+    owners_.emplace(*lease, provider);
+    held_[provider] += size;
+    total_ += size;
   }
+}
+
+/// Room for more of a lease's log, unless its provider would hold more than is left free then.
+bool LogStore::take(const Address& provider, const LeaseId& lease, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto place = held_.find(provider);
+  const uint64_t held = place == held_.end() ? 0 : place->second;
+  const uint64_t free = total_bytes_ - std::min(total_, total_bytes_);
+  if (bytes > free || held + bytes > free - bytes) return false;
+  owners_.emplace(lease, provider);
+  held_[provider] = held + bytes;
+  total_ += bytes;
+  return true;
+}
+
+void LogStore::give_back(const LeaseId& lease, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto owner = owners_.find(lease);
+  if (owner == owners_.end()) return;
+  const auto held = held_.find(owner->second);
+  total_ -= bytes;
+  if ((held->second -= bytes) == 0) held_.erase(held);
 }
 
 fs::path LogStore::file(const LeaseId& lease) const {
@@ -45,7 +72,8 @@ uint64_t LogStore::size(const LeaseId& lease) const {
   return entry(lease)->size;
 }
 
-Result<uint64_t> LogStore::append(const LeaseId& lease, uint64_t offset, std::string_view data) {
+Result<uint64_t> LogStore::append(const Address& provider, const LeaseId& lease, uint64_t offset,
+                                  std::string_view data) {
   const auto log = entry(lease);
   const std::lock_guard lock(log->mutex);
   const uint64_t size = log->size;
@@ -63,20 +91,26 @@ Result<uint64_t> LogStore::append(const LeaseId& lease, uint64_t offset, std::st
                       {}}
                     .with("field", "data")
                     .with("size", std::to_string(size)));
-  if ((total_ += data.size()) > total_bytes_) {
-    total_ -= data.size();
-    return fail(Error{ErrorCode::limit_exceeded,
-                      "log: the logs of all leases fill what the exchange keeps; send it later",
-                      {}}
-                    .with("field", "data")
+  if (!take(provider, lease, data.size()))
+    return fail(Error{
+        ErrorCode::limit_exceeded,
+        "log: the logs of a provider's leases are at most as much as the exchange has "
+        "room left for; send it later",
+        {}}.with("field", "data")
                     .with("size", std::to_string(size)));
+  if (auto written = write(lease, size, data); !written) {
+    give_back(lease, data.size());
+    return fail(std::move(written).error());
   }
+  log->size = size + data.size();
+  return size + data.size();
+}
+
+Result<void> LogStore::write(const LeaseId& lease, uint64_t offset, std::string_view data) const {
   const fs::path path = file(lease);
   const Descriptor opened(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!opened.open()) return fail(file_error("open", path));
-  MIZAN_CHECK(write_all(opened.get(), as_bytes(data), size, path));
-  log->size = size + data.size();
-  return size + data.size();
+  return write_all(opened.get(), as_bytes(data), offset, path);
 }
 
 Result<std::string> LogStore::read(const LeaseId& lease, uint64_t offset, size_t bytes_max) const {
@@ -104,7 +138,7 @@ Result<void> LogStore::sync(const LeaseId& lease) {
   Error error = file_error("sync", path);
   const auto log = entry(lease);
   const std::lock_guard lock(log->mutex);
-  total_ -= log->size.exchange(0);
+  give_back(lease, log->size.exchange(0));
   (void)::truncate(path.c_str(), 0);
   return fail(std::move(error).with("size", "0"));
 }
@@ -117,9 +151,10 @@ void LogStore::expire(uint64_t before_seconds, const std::function<bool(const Le
     const auto lease = parse_fixed<LeaseId>(item.path().stem().string());
     if (!lease || static_cast<uint64_t>(info.st_mtim.tv_sec) >= before_seconds || keep(*lease))
       continue;
-    if (fs::remove(item.path(), error)) total_ -= static_cast<uint64_t>(info.st_size);
+    if (fs::remove(item.path(), error)) give_back(*lease, static_cast<uint64_t>(info.st_size));
     const std::lock_guard lock(mutex_);
     entries_.erase(*lease);
+    owners_.erase(*lease);
   }
 }
 

@@ -13,26 +13,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Address kOne{{1}};
+constexpr Address kTwo{{2}};
+constexpr auto unowned = [](const LeaseId&) { return Address{}; };
+
 TEST(LogStore, FindsItsSizeAgain) {
   const TemporaryFolder folder;
   const LeaseId lease{{1}};
   {
-    LogStore logs(folder.path, 100, 1000);
-    EXPECT_EQ(logs.append(lease, 0, "abc").value(), 3U);
-    EXPECT_EQ(logs.append(lease, 1, "bcde").value(), 5U);
-    EXPECT_EQ(logs.append(lease, 0, "ab").value(), 5U);
-    EXPECT_EQ(logs.append(lease, 6, "x").error().code, ErrorCode::conflict);
-    EXPECT_EQ(logs.append(lease, 5, std::string(96, 'x')).error().code, ErrorCode::too_large);
+    LogStore logs(folder.path, 100, 1000, unowned);
+    EXPECT_EQ(logs.append(kOne, lease, 0, "abc").value(), 3U);
+    EXPECT_EQ(logs.append(kOne, lease, 1, "bcde").value(), 5U);
+    EXPECT_EQ(logs.append(kOne, lease, 0, "ab").value(), 5U);
+    EXPECT_EQ(logs.append(kOne, lease, 6, "x").error().code, ErrorCode::conflict);
+    EXPECT_EQ(logs.append(kOne, lease, 5, std::string(96, 'x')).error().code, ErrorCode::too_large);
     EXPECT_TRUE(logs.sync(lease));
     EXPECT_TRUE(logs.sync(LeaseId{{2}}));
   }
-  LogStore logs(folder.path, 100, 6);
+  LogStore logs(folder.path, 100, 10, [](const LeaseId&) { return kOne; });
   EXPECT_EQ(logs.size(lease), 5U);
   EXPECT_EQ(logs.read(lease, 1, 3).value(), "bcd");
   EXPECT_EQ(logs.read(lease, 5, 3).value(), "");
   EXPECT_EQ(logs.read(LeaseId{{2}}, 0, 3).value(), "");
-  EXPECT_EQ(logs.append(LeaseId{{2}}, 0, "xy").error().code, ErrorCode::limit_exceeded);
-  EXPECT_TRUE(logs.append(LeaseId{{2}}, 0, "x"));
+  EXPECT_EQ(logs.append(kOne, LeaseId{{2}}, 0, "x").error().code, ErrorCode::limit_exceeded);
+  EXPECT_EQ(logs.append(kTwo, LeaseId{{2}}, 0, "xyz").error().code, ErrorCode::limit_exceeded);
+  EXPECT_TRUE(logs.append(kTwo, LeaseId{{2}}, 0, "xy"));
   const auto none = [](const LeaseId&) { return false; };
   logs.expire(1, none);
   logs.expire(UINT32_MAX, [&](const LeaseId& id) { return id == lease; });
@@ -40,22 +45,62 @@ TEST(LogStore, FindsItsSizeAgain) {
   logs.expire(UINT32_MAX, none);
   EXPECT_FALSE(fs::exists(logs.file(lease)));
   EXPECT_EQ(logs.size(lease), 0U);
-  EXPECT_TRUE(logs.append(LeaseId{{2}}, 0, "123456")) << "there is room again";
+  EXPECT_TRUE(logs.append(kOne, LeaseId{{2}}, 0, "12345")) << "there is room again";
+}
+
+TEST(LogStore, AFloodOfAProviderTakesAsMuchAsItLeavesFree) {
+  const TemporaryFolder folder;
+  std::map<LeaseId, Address> owners;
+  const auto owner = [&](const LeaseId& id) { return owners.at(id); };
+  const std::string chunk(100, 'x');
+  const auto flood = [&](LogStore& logs, uint8_t provider) {
+    uint64_t stored = 0;
+    for (uint8_t lease = 1; lease <= 5; ++lease) {  // more leases of it get it no more
+      const LeaseId id{{provider, lease}};
+      owners[id] = Address{{provider}};
+      while (logs.append(owners[id], id, logs.size(id), chunk)) stored += chunk.size();
+    }
+    return stored;
+  };
+  {
+    LogStore logs(folder.path, 10'000, 12'000, owner);
+    EXPECT_EQ(flood(logs, 1), 6000U);
+    EXPECT_EQ(flood(logs, 2), 3000U);
+    // An honest job's log is kept whole beside them, as they go on.
+    const LeaseId honest{{9, 9}};
+    owners[honest] = Address{{9}};
+    for (uint64_t at = 0; at < 1500; at += chunk.size()) {
+      EXPECT_TRUE(logs.append(Address{{9}}, honest, at, chunk)) << at;
+      EXPECT_EQ(flood(logs, 1) + flood(logs, 2), 0U);
+    }
+    EXPECT_EQ(logs.read(honest, 0, 9999)->size(), 1500U);
+  }
+  LogStore again(folder.path, 10'000, 12'000, owner);
+  EXPECT_EQ(flood(again, 1) + flood(again, 2), 0U) << "whose they are is known after a restart";
+  EXPECT_EQ(flood(again, 3), 700U);
+}
+
+TEST(LogStore, WhatCouldNotBeWrittenTakesNoRoom) {
+  const TemporaryFolder folder;
+  LogStore logs(folder.path / "gone", 100, 100, unowned);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(logs.append(kOne, LeaseId{{1}}, 0, std::string(50, 'x')).error().code,
+              ErrorCode::io_error);
 }
 
 TEST(LogStore, WantsALogAgainThatItsDiskMayHaveLost) {
   const TemporaryFolder folder;
   const LeaseId lease{{1}};
-  LogStore logs(folder.path, 100, 1000);
+  LogStore logs(folder.path, 100, 1000, unowned);
   fs::create_symlink("/dev/null", logs.file(lease));  // which can be written, and not synced
-  EXPECT_EQ(logs.append(lease, 0, "abc").value(), 3U);
+  EXPECT_EQ(logs.append(kOne, lease, 0, "abc").value(), 3U);
   const auto synced = logs.sync(lease);
   ASSERT_FALSE(synced);
   EXPECT_EQ(synced.error().code, ErrorCode::io_error);
   EXPECT_EQ(synced.error().details.at("size"), "0");
   EXPECT_EQ(logs.size(lease), 0U);
   fs::remove(logs.file(lease));
-  EXPECT_EQ(logs.append(lease, 0, "abc").value(), 3U);
+  EXPECT_EQ(logs.append(kOne, lease, 0, "abc").value(), 3U);
   EXPECT_TRUE(logs.sync(lease));
 }
 
