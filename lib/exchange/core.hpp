@@ -101,6 +101,7 @@ class Exchange::Core {
   std::map<uint64_t, LeaseId> held;      // by number
   std::map<uint64_t, LeaseId> reviewed;  // leases with a review
   IdMap<LeaseId, LeaseId> held_ids;      // id while it was held -> id
+  Places places;
   uint64_t version = 0;
 
  private:
@@ -168,6 +169,14 @@ class Exchange::Core {
   /// Tells of what was noted and forgets it: events, and reasons of the answer.
   void tell_refusals(bool with_reasons);
   uint64_t held_of(const Address& buyer) const;
+
+  // places.cpp
+  void stand(const Address& address, ProviderRecord& provider);
+  void count_on_ask(AskRecord& ask, bool takes);
+  void count_live(const Address& address, bool begins);
+  std::vector<OrderId> idle_asks(const Address& provider) const;
+  Result<std::vector<OrderId>> giving_way(const Address& newcomer, uint64_t wanted) const;
+  void forget_strangers();
 
   // sums.cpp
   void count_use(const Lease& lease, bool add);

@@ -69,7 +69,9 @@ void Exchange::Core::advance() {
 void Exchange::Core::lapse_providers() {
   UnixMs armed_for;
   while (const auto address = lapses_.take_due(state.now, &armed_for)) {
-    ProviderRecord& provider = state.providers.find(*address)->second;
+    const auto it = state.providers.find(*address);
+    if (it == state.providers.end()) continue;  // set aside, and forgotten since
+    ProviderRecord& provider = it->second;
     const UnixMs due = lapse_at(provider);
     if (due > armed_for)
       lapses_.arm(due, *address);

@@ -11,7 +11,8 @@
 
 namespace mizan::exchange {
 
-enum class AskChange : uint8_t { listed, lapsed, returned, cancelled, expired };
+/// `displaced`: all places were taken, and it gave way to another provider's.
+enum class AskChange : uint8_t { listed, lapsed, returned, cancelled, expired, displaced };
 /// An ask came, went, or changed; its units may also change through leases (Exchange::version).
 struct AskChanged {
   OrderId ask;

@@ -87,6 +87,7 @@ Outcome Exchange::Core::apply(const Sequenced& sequenced) {
   Answered answer = dispatch(sequenced);
   settle_matches();
   tell_refusals(false);
+  forget_strangers();
   state.ledger.check();
   if (--until_recount_ == 0) {
     state.ledger.recount();
@@ -234,14 +235,18 @@ Result<void> Exchange::Core::rebuild() {
     MIZAN_TRY(text, read_attributes(ask, record.attributes));
     add_to_book(id, record, std::move(text));
   }
-  for (auto& [address, provider] : state.providers)
+  for (auto& [address, provider] : state.providers) {
     if (provider.alive) lapses_.arm(lapse_at(provider), address);
+    stand(address, provider);
+  }
   for (const auto& [id, lease] : state.leases) {
     if (lease.id != id || !leases_by_number.emplace(lease.number, id).second)
       return corrupted("a lease's number");
     if (!lease.over()) MIZAN_CHECK(check_live(lease));
     index_lease(lease);
     if (lease.over()) continue;
+    if (!state.providers.contains(lease.terms.provider)) return corrupted("a lease's provider");
+    count_live(lease.terms.provider, true);
     const auto ask = state.asks.find(lease.terms.ask_hash);
     if (lease.closing || ask == state.asks.end()) continue;
     for (const uint32_t node : lease.nodes)
@@ -249,6 +254,7 @@ Result<void> Exchange::Core::rebuild() {
           book.free_on_node(ask->second.ref, node) < lease.terms.units_per_node)
         return corrupted("units sold twice");
     book.take(ask->second.ref, lease.nodes, lease.terms.units_per_node);
+    count_on_ask(ask->second, true);
   }
   for (auto& [id, record] : state.bids) {
     bids_by_buyer[record.bid.buyer].insert(id);

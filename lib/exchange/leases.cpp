@@ -109,6 +109,7 @@ void Exchange::Core::set_alive(const Address& address, ProviderRecord& provider,
   if (provider.alive == alive) return;
   provider.alive = alive;
   if (alive) lapses_.arm(lapse_at(provider), address);
+  stand(address, provider);
   const auto asks = asks_by_provider.find(address);
   if (asks == asks_by_provider.end()) return;
   for (const OrderId& id : asks->second) {
@@ -138,7 +139,10 @@ Result<Answer> Exchange::Core::run(const Heartbeat& command) {
   }
   provider.heartbeat_sequence = beat.sequence;
   provider.heard_at = state.now;
-  if (state.now >= provider.aside_until) set_alive(beat.provider, provider, true);
+  if (state.now >= provider.aside_until)
+    set_alive(beat.provider, provider, true);
+  else
+    stand(beat.provider, provider);
   for (const eip712::LeaseStatus& status : beat.leases) {
     const auto lease = state.leases.find(status.lease);
     if (lease == state.leases.end() || lease->second.terms.provider != beat.provider ||
@@ -337,6 +341,7 @@ void Exchange::Core::finish(Lease& lease) {
 /// The end of a lease, settled or failed, and what follows from it.
 void Exchange::Core::retire(Lease& lease, LeaseState end) {
   count_use(lease, false);
+  count_live(lease.terms.provider, false);
   add_worked(lease);
   held.erase(lease.number);
   reviewed.erase(lease.number);
@@ -380,6 +385,7 @@ void Exchange::Core::count_end(const Address& address, bool well) {
   const market::Milli before = reliability(provider);
   ++provider.leases_ended;
   if (well) ++provider.leases_ended_well;
+  stand(address, provider);
   if (reliability(provider) == before) return;
   const auto asks = asks_by_provider.find(address);
   if (asks == asks_by_provider.end()) return;

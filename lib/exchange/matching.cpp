@@ -29,7 +29,7 @@ Result<LeaseId> Exchange::Core::make_lease(const OrderId& id, const BidRecord& r
                                            const Choice& choice) {
   MIZAN_CHECK(check_opens());
   const market::Fill& fill = choice.fill;
-  const AskRecord& ask = state.asks.find(fill.ask)->second;
+  AskRecord& ask = state.asks.find(fill.ask)->second;
   const eip712::Bid& bid = record.bid;
   Lease lease;
   lease.order = id;
@@ -74,6 +74,8 @@ Result<LeaseId> Exchange::Core::make_lease(const OrderId& id, const BidRecord& r
     lease.matched_at = state.now;
   }
   book.take(ask.ref, fill.nodes, bid.units_per_node);
+  count_on_ask(ask, true);
+  count_live(ask.ask.provider, true);
   ++version;
   const LeaseId lease_id = lease.id;
   const auto [it, added] = state.leases.emplace(lease_id, std::move(lease));
@@ -95,6 +97,7 @@ void Exchange::Core::release_units(const Lease& lease) {
   const auto ask = state.asks.find(lease.terms.ask_hash);
   if (ask == state.asks.end()) return;
   book.give_back(ask->second.ref, lease.nodes, lease.terms.units_per_node);
+  count_on_ask(ask->second, false);
   ++version;
   woken_asks_.push_back(lease.terms.ask_hash);
 }

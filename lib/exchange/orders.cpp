@@ -102,7 +102,7 @@ void Exchange::Core::add_to_book(const OrderId& id, AskRecord& record, AskText t
   record.facts = std::move(text.facts);
   record.facts_hash = hash_of_encoding(mizan::encode(record.facts));
   market::Attributes& attributes = text.attributes;
-  const ProviderRecord& provider = state.providers[ask.provider];
+  ProviderRecord& provider = state.providers[ask.provider];
   attributes.number(market::Field::reliability) = reliability(provider);
   record.ref = book.add({id, ask.provider, record.sequence, Rate{ask.rate}, ask.nodes,
                          ask.units_per_node, ask.min_units, ask.from, ask.until, ask.min_seconds,
@@ -112,6 +112,10 @@ void Exchange::Core::add_to_book(const OrderId& id, AskRecord& record, AskText t
   for (const AskPayee& one : record.facts.payees) asks_by_payee[one.payee.to].insert(id);
   ask_ends_.arm(ask_deadline(ask), id);
   if (ask.from > seconds_now()) ask_starts_.arm(at_seconds(ask.from), id);
+  const uint64_t weight = places_of(ask, record.attributes);
+  provider.places += weight;
+  provider.idle_places += weight;
+  stand(ask.provider, provider);
   ++version;
 }
 
@@ -135,11 +139,12 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
                        ErrorCode::policy_blocked);
   const auto known = state.providers.find(ask.provider);
   if (known != state.providers.end() && ask.nonce < known->second.ask_nonce_floor)
-    return bad_field("ask.nonce",
-                     "is above that of every ask that the provider cancelled or let expire: at "
-                     "least " +
-                         std::to_string(known->second.ask_nonce_floor),
-                     ErrorCode::replayed);
+    return bad_field(
+        "ask.nonce",
+        "is above that of every ask that the provider cancelled or let expire, or that "
+        "gave way to others: at least " +
+            std::to_string(known->second.ask_nonce_floor),
+        ErrorCode::replayed);
   if (known != state.providers.end() && state.now < known->second.aside_until)
     return fail(
         ErrorCode::limit_exceeded,
@@ -148,9 +153,13 @@ Result<Answer> Exchange::Core::run(const PlaceAsk& command) {
             "and may list again in " +
             std::to_string((known->second.aside_until.ms - state.now.ms) / 1000 + 1) + " seconds");
   MIZAN_CHECK(check_open_orders(ask.provider));
-  if (state.asks.size() >= limits.all_asks)
-    return fail(ErrorCode::limit_exceeded, "the exchange holds as many asks as it can");
+  MIZAN_TRY(leaving, giving_way(ask.provider, places_of(ask, command.attributes)));
 
+  for (const OrderId& one : leaving) {
+    const Address owner = state.asks.find(one)->second.ask.provider;
+    remove_ask(one);
+    emit(AskChanged{one, owner, AskChange::displaced});
+  }
   ProviderRecord& provider = state.providers[ask.provider];
   provider.heard_at = state.now;
   set_alive(ask.provider, provider, true);
@@ -175,8 +184,13 @@ void Exchange::Core::remove_ask(const OrderId& id) {
   for (const AskPayee& one : it->second.facts.payees) forget(asks_by_payee, one.payee.to);
   ask_ends_.disarm(ask_deadline(ask), id);
   ask_starts_.disarm(at_seconds(ask.from), id);
-  uint64_t& floor = state.providers[ask.provider].ask_nonce_floor;
+  ProviderRecord& provider = state.providers.find(ask.provider)->second;
+  uint64_t& floor = provider.ask_nonce_floor;
   floor = std::max(floor, ask.nonce + 1);
+  const uint64_t weight = places_of(ask, it->second.attributes);
+  provider.places -= weight;
+  if (it->second.leases == 0) provider.idle_places -= weight;
+  stand(ask.provider, provider);
   state.asks.erase(it);
   ++version;
 }

@@ -6,6 +6,7 @@
 #include "crypto/eip712.hpp"
 #include "exchange/exchange.hpp"
 #include "exchange/judge.hpp"
+#include "exchange/places.hpp"
 #include "exchange/texts.hpp"
 #include "ledger/ledger.hpp"
 #include "market/book.hpp"
@@ -19,7 +20,8 @@ struct AskRecord {
   eip712::Ask ask;
   std::string attributes;
   uint64_t sequence = 0;
-  market::AskRef ref = 0;  // derived, as are the two below
+  market::AskRef ref = 0;  // derived, as are those below
+  uint32_t leases = 0;     // that hold units of it
   AskFacts facts{};
   Hash32 facts_hash{};
   MIZAN_FIELDS(ask, attributes, sequence)
@@ -49,6 +51,10 @@ struct ProviderRecord {
   uint64_t leases_ended_well = 0;
   std::vector<Address> refused;  ///< buyers whose matches it did not take, since it last took one
   UnixMs aside_until;            ///< until then it is matched with nothing
+  uint64_t places = 0;           // derived, as are those below: of all its asks
+  uint64_t idle_places = 0;      // of those that no lease holds
+  uint64_t live_leases = 0;
+  Standing standing;  // as Places has it
   MIZAN_FIELDS(heard_at, alive, heartbeat_sequence, ask_nonce_floor, leases_ended,
                leases_ended_well, refused, aside_until)
 };

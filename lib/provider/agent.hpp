@@ -122,6 +122,7 @@ class Agent {
   void handle(const Stop& message);
   void handle(const Closed& message);
   void handle(const PolicySpoke& message);
+  void handle(const AskEnded& message);
   void handle(const Reply& message);
   void refused(const Pending& pending, const Error& error);
   void log_refused(LeaseRun& run, const Error& error);

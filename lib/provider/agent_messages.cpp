@@ -187,6 +187,15 @@ void Agent::handle(const PolicySpoke& message) {
   notify({}, std::move(text), false);
 }
 
+/// What it offers is offered anew, though not at once: it may be ended as soon again.
+void Agent::handle(const AskEnded& message) {
+  if (!listing_.sent || message.ask != listing_.id()) return;
+  notify({}, "the exchange ended the ask (" + message.reason + "): another one is listed", true);
+  listing_.listed = false;
+  listing_.renew();
+  listing_.again_at_ms = std::min(listing_.again_at_ms, now_ms() + kTryAgainMs);
+}
+
 void Agent::handle(const Closed& message) {
   if (message.receipt) {
     const eip712::Receipt& receipt = *message.receipt;

@@ -127,6 +127,19 @@ Result<Incoming> read_policy(const json::value& value) {
   return spoke;
 }
 
+Result<Incoming> read_ask_ended(const json::value& value) {
+  ObjectReader in(value, "ask_ended");
+  AskEnded ended;
+  std::string type;
+  in.required("type", type);
+  in.required("ask", ended.ask);
+  in.required("reason", ended.reason);
+  MIZAN_CHECK(in.finish());
+  if (ended.reason.empty() || ended.reason.size() > 64)
+    return bad_field("ask_ended.reason", "must be 1 to 64 bytes");
+  return ended;
+}
+
 Result<Incoming> read_stop(const json::value& value) {
   ObjectReader in(value, "stop");
   Stop stop;
@@ -194,6 +207,7 @@ Result<Incoming> parse_incoming(std::string_view text) {
   if (name == "stop") return read_stop(value);
   if (name == "closed") return read_closed(value);
   if (name == "policy") return read_policy(value);
+  if (name == "ask_ended") return read_ask_ended(value);
   if (name == "reply" || name == "error") return read_reply(value, name == "error");
   return bad_field("type", "unknown message type");
 }

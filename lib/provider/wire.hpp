@@ -71,6 +71,11 @@ struct PolicySpoke {
   std::string sentence;
   std::string missing;  ///< names of facts
 };
+/// The exchange has ended an ask of its own accord ("displaced": all places for asks were taken).
+struct AskEnded {
+  OrderId ask;
+  std::string reason;
+};
 /// The answer to the message with this id: done, or why not.
 struct Reply {
   uint64_t id = 0;
@@ -79,7 +84,7 @@ struct Reply {
 };
 
 using Incoming = std::variant<Welcome, Match, Opening, Funded, LogOk, VoucherMessage, Stop, Closed,
-                              PolicySpoke, Reply>;
+                              PolicySpoke, AskEnded, Reply>;
 
 /// Reads one message of the exchange within bounds; unknown types and fields are errors (but for a
 /// reply's and a lease's, which may say more than an agent needs).

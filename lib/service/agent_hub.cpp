@@ -317,6 +317,9 @@ void AgentHub::tell(const exchange::Event& event, const Exchange& exchange) {
       send(undone->provider, closed_message(*lease, context_.domain, keys));
   } else if (const auto* spoke = std::get_if<exchange::PolicySpoke>(&event)) {
     send(spoke->provider, policy_message(*spoke));
+  } else if (const auto* ask = std::get_if<exchange::AskChanged>(&event)) {
+    if (ask->change == exchange::AskChange::displaced)
+      send(ask->provider, ask_ended_message(ask->ask, "displaced"));
   }
 }
 

@@ -76,6 +76,11 @@ std::string closed_message(const exchange::Lease& lease, const eip712::Domain& d
   return json_text(out);
 }
 
+std::string ask_ended_message(const OrderId& ask, const std::string& reason) {
+  return json_text(
+      json::object{{"type", "ask_ended"}, {"ask", to_json(ask)}, {"reason", to_json(reason)}});
+}
+
 std::string policy_message(const exchange::PolicySpoke& spoke) {
   json::object out = spoken_json(spoke);
   out["type"] = "policy";

@@ -25,6 +25,7 @@ std::string closed_message(const exchange::Lease& lease, const eip712::Domain& d
                            const ExchangeKeys& keys);
 /// Why policy kept a bid from the provider's ask.
 std::string policy_message(const exchange::PolicySpoke& spoke);
+std::string ask_ended_message(const OrderId& ask, const std::string& reason);
 std::string log_ok_message(const LeaseId& lease, uint64_t size);
 /// Without an id, `id` is left out.
 std::string error_message(const std::optional<uint64_t>& id, const Error& error);

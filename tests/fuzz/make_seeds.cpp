@@ -243,6 +243,7 @@ void agent_seeds() {
                   {"outcome", "RED_FLAG"},
                   {"sentence", "Because."},
                   {"missing", "lists"}});
+  tell("ask_ended", {{"ask", lease}, {"reason", "displaced"}});
   tell("reply", {{"id", 3}, {"acknowledgement", to_json(filled<eip712::Acknowledgement>())}});
   tell("error",
        {{"id", 3}, {"code", "conflict"}, {"message", "no"}, {"details", {{"field", "x"}}}});

@@ -74,6 +74,7 @@ Genesis CoreDriver::genesis() const {
   out.fee_to = address(1004);
   out.fee_bps = 137;
   out.limits.open_orders = 12;
+  out.limits.all_asks = 16;
   out.limits.live_leases = 30;
   out.limits.idempotency_keys = 50;
   out.limits.held_leases = 5;

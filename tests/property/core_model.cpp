@@ -93,6 +93,15 @@ void CoreModel::free_units(Held& held) {
   for (const uint32_t node : held.nodes) ask.used[node] -= held.units;
 }
 
+void CoreModel::displace(const OrderId& id) {
+  ++displaced;
+  const auto it = asks_.find(id);
+  expect(it != asks_.end(), "only an open ask gives way");
+  if (it == asks_.end()) return;
+  for (const uint32_t units : it->second.used)
+    expect(units == 0, "no ask gives way while a lease holds units of it");
+}
+
 void CoreModel::undo(const LeaseId& id) {
   ++undone;
   const auto it = held_.find(id);
@@ -161,6 +170,8 @@ void CoreModel::follow(const Exchange& core, const std::vector<Event>& events) {
       funded(core, opened->lease);
     } else if (const auto* stop = std::get_if<StopRequested>(&event)) {
       stopped_for_listing += stop->reason == "listed" ? 1 : 0;
+    } else if (const auto* ask = std::get_if<AskChanged>(&event)) {
+      if (ask->change == AskChange::displaced) displace(ask->ask);
     } else if (const auto* closing = std::get_if<LeaseClosing>(&event)) {
       const auto it = held_.find(closing->lease);
       expect(it != held_.end(), "only a live lease closes");
@@ -194,8 +205,10 @@ void CoreModel::compare(const Exchange& core) {
       core.chain() != nullptr || (totals.granted.nano == granted_ && totals.balances.nano == sum &&
                                   totals.escrow.nano == escrow && totals.fees.nano == fees_),
       "the totals are the sums");
+  size_t open = 0;  // each takes a place at least
   for (auto it = asks_.begin(); it != asks_.end();) {
     const auto offer = core.find_ask(it->first);
+    open += offer ? 1 : 0;
     uint64_t used = 0;
     for (const uint32_t units : it->second.used) used += units;
     if (offer)
@@ -204,6 +217,7 @@ void CoreModel::compare(const Exchange& core) {
              "free units are those that no lease holds");
     it = !offer && used == 0 ? asks_.erase(it) : std::next(it);
   }
+  expect(open <= core.config()->limits.all_asks, "there are no more asks than places");
 }
 
 }  // namespace mizan::test

@@ -41,6 +41,7 @@ class CoreModel {
   uint64_t stopped_for_listing = 0;
   uint64_t settled = 0;
   uint64_t failed = 0;
+  uint64_t displaced = 0;  ///< asks that gave way to others
   std::vector<LeaseId> live;  ///< not over
 
  private:
@@ -61,6 +62,7 @@ class CoreModel {
   void taken(const exchange::Exchange& core, const LeaseId& id);
   void renamed(const exchange::Approved& event);
   void funded(const exchange::Exchange& core, const LeaseId& id);
+  void displace(const OrderId& id);
   void undo(const LeaseId& id);
   void closed(const exchange::Exchange& core, const LeaseId& id);
   void free_units(Held& held);

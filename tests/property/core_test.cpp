@@ -92,7 +92,8 @@ TEST(Core, HoldsUnderRandomCommands) {
   std::cout << steps << " commands, " << accepted << " accepted; " << model.matches << " matches, "
             << model.undone << " undone, " << model.settled << " settled, " << model.failed
             << " failed; " << model.held_deals << " held, " << model.approved << " approved, "
-            << model.stopped_for_listing << " stopped for a listing\n";
+            << model.stopped_for_listing << " stopped for a listing, " << model.displaced
+            << " asks displaced\n";
   for (const auto& [code, count] : refusals) std::cout << "  " << code << ": " << count << '\n';
   if (steps >= 20'000) {
     EXPECT_GT(model.settled, steps / 500);
@@ -101,6 +102,7 @@ TEST(Core, HoldsUnderRandomCommands) {
     EXPECT_GT(model.held_deals, 0u);
     EXPECT_GT(model.approved, 0u);
     EXPECT_GT(model.stopped_for_listing, 0u);
+    EXPECT_GT(model.displaced, 0u);
   }
 }
 

@@ -1,4 +1,5 @@
 // The one ask that an agent has open, whatever becomes of it at the exchange or on the disk.
+#include "codec/json_fields.hpp"
 #include "crypto/hash.hpp"
 #include "expect.hpp"
 
@@ -23,6 +24,27 @@ TEST(Listing, ListsAnewWhatTheExchangeHasEnded) {
   ASSERT_TRUE(world.run_until([&] { return world.ask->nonce > first.nonce; }, 20'000));
   EXPECT_TRUE(world.run_until([&] { return !world.cancelled.empty(); }, 20'000));
   EXPECT_EQ(world.cancelled, std::vector<OrderId>{first_id});
+  const LeaseId id = world.match();
+  ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
+  EXPECT_EQ(world.rejects, 0U);
+}
+
+TEST(Listing, ListsAnewWhatGaveWayToOthers) {
+  World world;
+  world.boot();
+  ASSERT_TRUE(world.run_until([&] { return world.listed(); }));
+  const eip712::Ask first = *world.ask;
+  const auto tell = [&](const OrderId& ask) {
+    world.tell({{"type", "ask_ended"}, {"ask", to_json(ask)}, {"reason", "displaced"}});
+  };
+  tell(OrderId{{9}});  // an earlier one
+  world.run_for(10'000);
+  EXPECT_EQ(world.ask->nonce, first.nonce);
+  tell(eip712::digest(world.facts.domain(), first));
+  ASSERT_TRUE(world.run_until([&] { return world.ask->nonce > first.nonce; }, 20'000));
+  const uint64_t second = world.ask->nonce;
+  world.run_for(20'000);
+  EXPECT_EQ(world.ask->nonce, second);
   const LeaseId id = world.match();
   ASSERT_TRUE(world.run_until([&] { return over(world, id); }));
   EXPECT_EQ(world.rejects, 0U);

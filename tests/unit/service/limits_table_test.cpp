@@ -96,6 +96,12 @@ TEST(Limits, AreWhatTheDocumentSays) {
       {"an account's open orders, live leases, bids that matched nothing, credentials shown",
        fmt::format("{}; {}; {}; {}", counted(account.open_orders), counted(account.live_leases),
                    paced(service.no_matches, false), paced(service.proofs, false))},
+      {"places for asks, each started KiB of attributes and nodes (4 bytes a node) takes one: in "
+       "all; attributes of an ask",
+       fmt::format("{}; {}", counted(account.all_asks), sized(account.attributes_bytes))},
+      {"logs: of a lease; of all; of a provider [`log_mb`, `logs_gb`]",
+       fmt::format("{}; {}; as much as is left free", sized(service.log_bytes_max),
+                   sized(service.logs_bytes_max))},
       {"signed requests remembered against replay",
        fmt::format("{}, at least the last", counted(net::Authenticator::kMostNonces))},
   };
