@@ -38,17 +38,22 @@ void only_tls_1_3(TlsContext& context) {
   SSL_CTX_set_mode(context.native_handle(), SSL_MODE_RELEASE_BUFFERS);
 }
 
+/// Null if the text holds no key that can be read without a passphrase.
+std::unique_ptr<EVP_PKEY, FreePem> parse_key(const std::string& pem) {
+  const std::unique_ptr<BIO, FreePem> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  // Without a passphrase at hand an encrypted key is an error, not a question on the terminal.
+  const auto no_passphrase = [](char*, int, int, void*) { return 0; };
+  return std::unique_ptr<EVP_PKEY, FreePem>(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
+}
+
 Result<void> use_key(SSL_CTX* context, const TlsFiles& files) {
   auto text = read_private_file(files.key.string());
   if (!text)
     return fail(
         Error{text.error().code, "tls.key: " + text.error().message, {}}.with("field", "tls.key"));
-  const std::unique_ptr<BIO, FreePem> bio(
-      BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
-  // Without a passphrase at hand an encrypted key is an error, not a question on the terminal.
-  const auto no_passphrase = [](char*, int, int, void*) { return 0; };
-  const std::unique_ptr<EVP_PKEY, FreePem> key(
-      PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
+  const auto key = parse_key(*text);
   const bool encrypted = text->find("ENCRYPTED") != std::string::npos;
   wipe(*text);
   ERR_clear_error();
