@@ -156,6 +156,86 @@ TEST(ChainBatches, OpenAgainAfterATurn) {
   for (const LeaseId& id : leases) EXPECT_NE(on.chain->contract().find(id), nullptr);
 }
 
+Sent a_strangers(Sent::Kind kind, const LeaseId& lease) {
+  Sent out;
+  out.kind = kind;
+  out.lease = lease;
+  return out;
+}
+
+TEST(ChainBatches, OneThatAStrangerOpensAfterATurnSpoilsNoOther) {
+  Settled on;
+  const eip712::Bid bid = on.world.bid(1);
+  const std::vector<LeaseId> leases = on.leases(5);
+  on.turns();
+  on.blocks(3);
+  for (const LeaseId& id : leases) ASSERT_EQ(on.state(id), "funded");
+  const auto terms =
+      from_json<eip712::Terms>(on.told(leases[0], on.world.buyer).at("terms"), "terms").value();
+  on.chain->turn_back(3);
+  Sent opens = a_strangers(Sent::Kind::open, leases[0]);
+  opens.terms = terms;
+  opens.bid = bid;
+  opens.good_until = UINT64_MAX;
+  on.blocks(1, {opens});
+  on.blocks(8);
+  for (const LeaseId& id : leases) {
+    EXPECT_NE(on.chain->contract().find(id), nullptr);
+    EXPECT_EQ(on.state(id), "funded");
+  }
+}
+
+TEST(ChainBatches, WhatComesTooLateEndsUnopened) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(5);
+  on.turns();
+  ASSERT_EQ(on.chain->waiting(), 1U);
+  on.world.pass(80'000);  // no block takes it before its clearances are over
+  on.blocks(6);
+  for (const LeaseId& id : leases) {
+    EXPECT_EQ(on.chain->contract().find(id), nullptr);
+    EXPECT_EQ(on.told(id, on.world.buyer).at("state"), "failed");
+    EXPECT_EQ(on.told(id, on.world.buyer).at("reason"), "not_opened");
+  }
+  EXPECT_EQ(on.chain->waiting(), 0U);
+}
+
+TEST(ChainBatches, WhatItsBuyerStoppedAtTheContractClosesWithTheOthers) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(5);
+  on.turns();
+  on.blocks(2);
+  on.run(leases);
+  on.turns();
+  ASSERT_EQ(on.chain->waiting(), 1U);
+  on.blocks(1, {a_strangers(Sent::Kind::stop, leases[2])});
+  on.blocks(3);
+  for (const LeaseId& id : leases) {
+    EXPECT_TRUE(on.chain->contract().find(id)->closed);
+    EXPECT_EQ(on.told(id, on.world.buyer).at("state"), "settled");
+  }
+}
+
+TEST(ChainBatches, WhatWasClosedByOthersOrTurnedAwayIsClosedOnce) {
+  Settled on;
+  const std::vector<LeaseId> leases = on.leases(5);
+  on.turns();
+  on.blocks(2);
+  on.run(leases);
+  on.turns();
+  ASSERT_EQ(on.chain->waiting(), 1U);
+  on.blocks(1, {a_strangers(Sent::Kind::close, leases[1])});
+  on.blocks(3);
+  on.chain->turn_back(4);
+  on.world.restart();
+  on.blocks(10);
+  for (const LeaseId& id : leases) {
+    EXPECT_TRUE(on.chain->contract().find(id)->closed);
+    EXPECT_EQ(on.told(id, on.world.buyer).at("state"), "settled");
+    EXPECT_EQ(on.told(id, on.world.buyer).at("charged"), "4000");
+  }
+}
+
 TEST(ChainDesk, ANewerStopTakesThePlaceOfOneThatTheContractRefused) {
   Settled on;
   const LeaseId id = on.lease(1);
