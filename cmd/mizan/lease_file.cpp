@@ -61,6 +61,8 @@ Result<LeaseFile> read_lease_file(const fs::path& path, const eip712::Domain& do
   MIZAN_TRY(payees, in.get<std::vector<Payee>>("payees"));
   file.payees = payees.value_or(std::vector<Payee>{});
   const LeaseId lease = eip712::digest(domain, file.terms);
+  MIZAN_TRY(vouchered, in.get<u128>("vouchered"));
+  if (!file.voucher && vouchered.value_or(0) != 0) file.voucher = {lease, *vouchered};
   MIZAN_CHECK(about(file.clearance, lease));
   MIZAN_CHECK(about(file.voucher, lease));
   MIZAN_CHECK(about(file.close, lease));
@@ -68,6 +70,29 @@ Result<LeaseFile> read_lease_file(const fs::path& path, const eip712::Domain& do
   if (payees_hash(file.payees) != file.terms.payees_hash)
     return fail(ErrorCode::invalid_argument, "payees are not those of terms.payeesHash");
   return file;
+}
+
+Result<void> keep_lease_file(const fs::path& path, const eip712::Domain& domain,
+                             const eip712::Bid& bid, const Signature& bid_signature,
+                             const json::value& lease) {
+  const Members in(lease);
+  MIZAN_TRY(id, in.get<LeaseId>("lease"));
+  MIZAN_TRY(terms, in.get<eip712::Terms>("terms"));
+  if (!terms || eip712::digest(domain, *terms) != id)
+    return fail(ErrorCode::unauthenticated, "the exchange tells of terms that are not the lease's");
+  json::array payees;
+  if (const json::value* told = lease.get_object().if_contains("payees");
+      told != nullptr && told->is_array())
+    for (const json::value& one : told->get_array()) {
+      const Members payee(one);
+      MIZAN_TRY(to, payee.get<Address>("to"));
+      MIZAN_TRY(bps, payee.get<uint16_t>("bps"));
+      payees.push_back(to_json(Payee{to.value_or(Address{}), bps.value_or(0)}));
+    }
+  return write_json_file(path, json::object{{"terms", to_json(*terms)},
+                                            {"bid", to_json(bid)},
+                                            {"bidSignature", to_json(bid_signature)},
+                                            {"payees", std::move(payees)}});
 }
 
 }  // namespace mizan::cli

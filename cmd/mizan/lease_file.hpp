@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "codec/json.hpp"
 #include "crypto/eip712.hpp"
 #include "mizan/files.hpp"
 #include "settlement/escrow_calls.hpp"
@@ -13,7 +14,8 @@ namespace mizan::cli {
 /// Names are those of the receipt bundle (docs/PROTOCOL.md); beside them "payees"
 /// ([{"to", "bps"}]), where the terms have some; "requestClose" with "requestCloseSignature", which
 /// the buyer lodged, and "stopAt", from when on (seconds since 1970) a watcher is to bring it.
-/// Other names are passed over.
+/// An agent's own record of a lease (state_dir/agent/lease-ID of a provider) is such a file too,
+/// whose voucher is "vouchered" with "voucherSignature". Other names are passed over.
 struct LeaseFile {
   eip712::Terms terms;
   std::optional<Signature> terms_signature;
@@ -33,5 +35,11 @@ struct LeaseFile {
 
 /// Refuses a message about another lease than the terms', in `domain`.
 Result<LeaseFile> read_lease_file(const fs::path& path, const eip712::Domain& domain);
+
+/// Of a lease as the exchange tells it: what its buyer needs to leave it at the contract, without
+/// the exchange. Nothing is written of terms that are not the lease's.
+Result<void> keep_lease_file(const fs::path& path, const eip712::Domain& domain,
+                             const eip712::Bid& bid, const Signature& bid_signature,
+                             const json::value& lease);
 
 }  // namespace mizan::cli

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mizan/commands.hpp"
 #include "mizan/json_view.hpp"
+#include "mizan/lease_file.hpp"
 #include "mizan/lookup.hpp"
 #include "mizan/outputs.hpp"
 #include "mizan/print.hpp"
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <optional>
 #include <unistd.h>
+#include <utility>
 
 namespace mizan::cli {
 namespace {
@@ -166,6 +168,15 @@ class LostProvider {
   std::chrono::steady_clock::time_point again_at_{};
 };
 
+/// On a chain: what the buyer needs to leave the lease at the contract should the exchange be gone.
+void keep_terms(const Context& context, const Session& session, const OrderState& state,
+                const json::value& lease) {
+  if (session.domain().is_credits()) return;
+  // Where it can't be kept the job runs all the same.
+  (void)keep_lease_file(order_folder(context.home, state.order) / "lease.json", session.domain(),
+                        state.bid, state.signature, lease);
+}
+
 Result<int> attach(const Context& context, Session& session, JobWatcher& watcher,
                    OrderState& state) {
   const DetachSignals signals;
@@ -178,6 +189,12 @@ Result<int> attach(const Context& context, Session& session, JobWatcher& watcher
                  .emplace(context, session, state,
                           [&watcher](const std::string& text) { watcher.say(text); })
                  .watch(std::move(events));
+  events.lease = [&, shown = std::move(events.lease),
+                  kept = LeaseId{}](const json::value& told) mutable {
+    shown(told);
+    if (const auto id = member_or<LeaseId>(told, "lease"); std::exchange(kept, id) != id)
+      keep_terms(context, session, state, told);
+  };
   MIZAN_TRY(followed, follow_lease(session, lease, events));
   if (lease != *state.lease) {
     state.lease = lease;
@@ -280,6 +297,8 @@ Result<int> run(const Context& context, const Options& options) {
   if (options.detach) {
     state.client = "detached";
     MIZAN_CHECK(save_order(context.home, state));
+    if (auto told = session.get("/v1/leases/" + hex0x(state.lease->view())))
+      keep_terms(context, session, state, *told);
     let_go_of_order(context.home, state.order);
     if (context.json)
       print_json(json::object{{"order", hex0x(state.order.view())},

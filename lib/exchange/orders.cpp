@@ -244,8 +244,10 @@ Result<void> Exchange::Core::check_bid(const eip712::Bid& bid) const {
   if (bid.max_seconds == 0 || bid.max_seconds > kMostSeconds)
     return bad_field("bid.maxSeconds", at_most(kMostSeconds));
   if (bid.earliest_start > now)
-    return bad_field("bid.earliestStart", "a start in the future is not built yet",
-                     ErrorCode::unsupported_key);
+    return bad_field(
+        "bid.earliestStart",
+        "a start in the future is not built yet: give the time of now, or an earlier one",
+        ErrorCode::unsupported_key);
   if (bid.latest_start < now) return bad_field("bid.latestStart", "has passed", ErrorCode::expired);
   if (bid.valid_until < now) return bad_field("bid.validUntil", "has passed", ErrorCode::expired);
   if (bid.grace < kLeastGrace || bid.grace > kMostGrace)

@@ -119,6 +119,15 @@ class Evm(unittest.TestCase):
         self.assertIn("did not open the lease", client.said())
         self.assertNotEqual(self.newest(market)["lease"], before)
 
+    def check_kept(self, market):
+        """Both parties have by themselves what they need to leave the lease at the contract."""
+        lease = self.newest(market)
+        kept = max(market.home("buyer").glob("jobs/*/lease.json"), key=lambda path: path.stat().st_mtime)
+        record = pathlib.Path(market.folder) / "agent" / "agent" / f"lease-{lease['lease'][2:]}"
+        for file in (kept, record):
+            told = market.chain("buyer", "lease", "show", file)
+            self.assertEqual((told["lease"], told["state"]), (lease["lease"], "open"))
+
     def check_gas(self, market):
         """Where the gas account is empty nothing new opens, and everybody is told."""
         def trouble():
@@ -173,6 +182,7 @@ class Evm(unittest.TestCase):
             # The buyer stops a job: its word goes to the contract too, and the lease is closed there.
             client = market.start_run(counting_job(market, "stopped", lines=3000))
             wait_until(lambda: client.lines()[:1] == ["line 1"], "output")
+            self.check_kept(market)
             market.mizan("buyer", "stop", "stopped")
             client.wait()
             self.assertEqual(self.newest(market)["reason"], "buyer_stopped")
