@@ -110,6 +110,7 @@ class Exchange::Core {
 
   // exchange.cpp
   Answered dispatch(const Sequenced& sequenced);
+  bool keeps_answer(const Address& account, const Command& command) const;
   Answered run(const Genesis& command);
   Answered run(const Resume& command);
   Answered run(const Tick& command);

@@ -96,6 +96,13 @@ Outcome Exchange::Core::apply(const Sequenced& sequenced) {
   return {std::move(answer), std::move(reasons_), std::move(events_)};
 }
 
+/// An ask that is sent again is known by its id, and keys are free: whoever never had money leaves
+/// nothing but asks.
+bool Exchange::Core::keeps_answer(const Address& account, const Command& command) const {
+  return state.ledger.knows(account) ||
+         !(std::holds_alternative<PlaceAsk>(command) || std::holds_alternative<CancelAsk>(command));
+}
+
 Result<Answer> Exchange::Core::dispatch(const Sequenced& sequenced) {
   if (!state.config && !std::holds_alternative<Genesis>(sequenced.command))
     return fail(ErrorCode::conflict, "the first command is Genesis");
@@ -120,7 +127,7 @@ Result<Answer> Exchange::Core::dispatch(const Sequenced& sequenced) {
   }
   MIZAN_TRY(answer,
             std::visit([this](const auto& command) { return run(command); }, sequenced.command));
-  if (idempotency) {
+  if (idempotency && keeps_answer(idempotency->account, sequenced.command)) {
     AnswerKey key{idempotency->account, idempotency->key};
     answer_evictions_.arm(later(state.now, kKeepAnswerMs), key);
     ++answers_kept_[idempotency->account];

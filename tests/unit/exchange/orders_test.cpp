@@ -321,6 +321,36 @@ TEST_F(OrdersTest, AnIdempotencyKeyDoesNothingTwice) {
             ErrorCode::invalid_argument);
 }
 
+TEST_F(OrdersTest, AnswersToAsksAreKeptForAccountsThatHadMoney) {
+  const PlaceAsk ask = w.ask(kProvider, 10);
+  const Idempotency key{party(kProvider), "ask-1", keccak256("body")};
+  const OrderId id = w.apply(ask, key).answer->order;
+  const Outcome again = w.apply(ask, key);
+  ASSERT_TRUE(again.answer);
+  EXPECT_TRUE(again.answer->repeated) << "an ask is known by its id";
+  EXPECT_EQ(again.answer->order, id);
+  const CancelAsk cancel{{party(kProvider), id}, {}};
+  const Idempotency ended{party(kProvider), "end-1", keccak256("body")};
+  EXPECT_TRUE(w.apply(cancel, ended).answer);
+  EXPECT_EQ(w.apply(cancel, ended).answer.error().code, ErrorCode::not_found);
+  // Of a hundred keys that never had anything nothing is left.
+  const size_t before = w.core.encode().size();
+  for (uint8_t n = 100; n < 200; ++n) {
+    const PlaceAsk free = w.ask(n, 10);
+    const OrderId open = w.apply(free, Idempotency{party(n), "ask", {}}).answer->order;
+    w.apply(CancelAsk{{party(n), open}, {}}, Idempotency{party(n), "end", {}});
+  }
+  EXPECT_LT(w.core.encode().size(), before + 100 * 120) << "a provider's record each, no more";
+
+  w.grant(party(kProvider), 1);
+  const PlaceAsk next = w.ask(kProvider, 10);
+  const Idempotency kept{party(kProvider), "ask-2", keccak256("body")};
+  const OrderId second = w.apply(next, kept).answer->order;
+  w.ok(CancelAsk{{party(kProvider), second}, {}});
+  const Outcome late = w.apply(next, kept);
+  EXPECT_TRUE(late.answer && late.answer->repeated);
+}
+
 TEST_F(OrdersTest, LimitsHold) {
   Limits limits;
   limits.open_orders = 3;
