@@ -82,9 +82,20 @@ void add_lease(CLI::App& app, Context& context) {
       {"close", "Pay the last voucher and refund the rest", close_data},
       {"request-close", "Stop its clock, as the buyer or with its signed request", request_data},
       {"finalize", "End it once the delay after its stop or end is over", finalize_data}};
-  for (const Sender& sender : kSenders)
-    on_run(add(sender.name, sender.help), context,
-           [&context, &sender] { return send(context, path, sender.name, sender.make); });
+  static LeaseToSign sign;
+  for (const Sender& sender : kSenders) {
+    CLI::App& command = add(sender.name, sender.help);
+    on_run(command, context, [&context, &sender] {
+      return sign.file.empty() ? send(context, path, sender.name, sender.make)
+                               : sign_lease(context, path, sender.name, sign);
+    });
+    const bool stops = sender.make == request_data;
+    if (!stops && sender.make != close_data) continue;
+    command.add_option("--sign", sign.file,
+                       "Only sign it, into this file: another brings it (`mizan watch`)");
+    if (stops)
+      command.add_option("--in", sign.in, "With --sign: when a watcher is to bring it, e.g. 90m");
+  }
   on_run(add("show", "What the contract says of it"), context,
          [&context] { return show(context, path); });
 }

@@ -15,6 +15,15 @@ Result<Bytes> close_data(const LeaseFile& file, const Address& sender);
 Result<Bytes> request_data(const LeaseFile& file, const Address& sender);
 Result<Bytes> finalize_data(const LeaseFile& file, const Address& sender);
 
+struct LeaseToSign {
+  fs::path file;          ///< where the lease file with the signed message goes
+  std::string in = "0s";  ///< of a stop: the time until a watcher is to bring it
+};
+/// Signs "close" as the provider, for no less than the file's voucher, or "request-close" as the
+/// buyer, good for a day from its time on.
+Result<int> sign_lease(const Context& context, const fs::path& path, const std::string& what,
+                       const LeaseToSign& how);
+
 struct LeaseOnChain {
   uint64_t opened = 0;  ///< seconds since 1970; 0: it is not open
   uint64_t stop = 0;    ///< of the buyer's; 0: none

@@ -234,6 +234,22 @@ test("a watcher brings what parties left with it", async () => {
     writeFileSync(deal.path, JSON.stringify(record));
     assert.notEqual(must("lease", "claim", deal.path).claimed, "900000");
   });
+  // What both parties sign by their own commands.
+  const signed = await leaseFile(35);
+  must("lease", "open", signed.path);
+  await voucher(signed, 50_000_000n);
+  signed.save();
+  const lodged = join(folder, "35.json");
+  must("lease", "request-close", signed.path, "--sign", lodged, "--in", "60s");
+  assert.match(run("lease", "close", lodged, "--sign", lodged).out.error.message, /the lease's provider signs this/);
+  const providers = join(home, "provider");
+  mkdirSync(providers, { mode: 0o700 });
+  writeFileSync(join(providers, "chain.json"), readFileSync(join(home, "chain.json")), { mode: 0o600 });
+  writeFileSync(join(home, "provider.hex"), keyOf(1).slice(2), { mode: 0o600 });
+  for (const args of [["key", "import", "provider", join(home, "provider.hex")], ["lease", "close", lodged, "--sign", lodged]]) {
+    const done = spawnSync(mizan, ["--home", providers, "--passphrase-file", passphrase, "--json", ...args], { encoding: "utf8" });
+    assert.equal(done.status, 0, done.stderr + done.stdout);
+  }
   writeFileSync(join(folder, "torn.json"), "{");
   const round = () => {
     const done = spawnSync(mizan, ["--home", home, "--json", "watch", folder, "--once"], { encoding: "utf8" });
@@ -243,10 +259,11 @@ test("a watcher brings what parties left with it", async () => {
   const pass = async (seconds) => { await client.increaseTime({ seconds }); await client.mine({ blocks: 1 }); };
   assert.deepEqual(round(), { "torn.json": "waits" });
   await pass(120);
-  assert.deepEqual(round(), { "32.json": "request-close", "33.json": "request-close", "torn.json": "waits" });
+  assert.deepEqual(round(), { "32.json": "request-close", "33.json": "request-close", "35.json": "request-close", "torn.json": "waits" });
   assert.equal(must("lease", "show", stops.path).state, "stopped");
   await pass(600);
-  assert.deepEqual(round(), { "30.json": "close", "31.json": "claim", "33.json": "claim", "34.json": "claim", "torn.json": "waits" });
+  assert.deepEqual(round(), { "30.json": "close", "31.json": "claim", "33.json": "claim", "34.json": "claim", "35.json": "close", "torn.json": "waits" });
+  assert.equal(must("lease", "show", lodged).state, "not open");
   assert.ok(Number(must("lease", "show", short.path).claimed) >= 240_000, "all that the contract pays");
   assert.equal(must("lease", "show", early.path).claimed, "900000");
   assert.equal(must("lease", "show", closes.path).state, "not open");
