@@ -276,6 +276,8 @@ void Exchange::Core::note_chain(const Lease& lease) {
        OpenWanted{lease.id, lease.terms.buyer, lease.terms.provider});
   note(stopping, wants_stop(lease), StopWanted{lease.id});
   note(settling, wants_closing(lease), CloseWanted{lease.id});
+  if (lease.over() && later(lease.closed_at, kKeepLeaseMs) <= state.now && chain_is_done(lease.id))
+    lease_evictions_.arm(state.now, lease.id);
 }
 
 void Exchange::Core::open_by_chain(Lease& lease, const ledger::ChainLease& there) {

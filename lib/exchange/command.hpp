@@ -17,9 +17,9 @@ namespace mizan::exchange {
 
 /// What bounds a stranger's use of memory. Counts are of one account.
 struct Limits {
-  uint32_t open_orders = 200;          ///< resting asks and bids
-  uint32_t all_asks = 1'000'000;       ///< places for asks of everybody (places.hpp)
-  uint32_t live_leases = 1000;         ///< of a buyer
+  uint32_t open_orders = 200;     ///< resting asks and bids
+  uint32_t all_asks = 1'000'000;  ///< places for asks of everybody; and for leases that are over
+  uint32_t live_leases = 1000;    ///< of a buyer
   uint32_t idempotency_keys = 10'000;  ///< within 24 hours
   uint32_t nonce_words = 65'536;       ///< words of 256 bid nonces ever touched
   uint32_t spec_bytes = 64 * 1024;

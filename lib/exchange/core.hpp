@@ -287,6 +287,8 @@ class Exchange::Core {
   bool self_metered(const Lease& lease) const;
   bool awaits_voucher(const Lease& lease) const;
   void index_lease(const Lease& lease);
+  bool chain_is_done(const LeaseId& id) const;
+  void forget_too_many();
   void forget_lease(const LeaseId& id);
 
   void emit(Event event) { events_.push_back(std::move(event)); }
@@ -338,6 +340,7 @@ class Exchange::Core {
   Deadlines<uint64_t> grant_evictions_;
   Deadlines<AnswerKey> answer_evictions_;
   IdMap<Address, uint32_t> answers_kept_;
+  size_t leases_over_ = 0;
 };
 
 /// How many seconds the last voucher pays for. A free lease has no vouchers: it pays for all.

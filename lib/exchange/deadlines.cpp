@@ -139,13 +139,10 @@ void Exchange::Core::expire_leases() {
 }
 
 void Exchange::Core::forget() {
-  while (const auto id = lease_evictions_.take_due(state.now)) {
-    // The chain is not done with it.
-    if (opening.contains(*id) || settling.contains(*id) || stopping.contains(*id))
-      lease_evictions_.arm(later(state.now, kKeepLeaseMs), *id);
-    else
-      forget_lease(*id);
-  }
+  // One that the chain is not done with is forgotten once it is (note_chain).
+  while (const auto id = lease_evictions_.take_due(state.now))
+    if (state.leases.contains(*id) && chain_is_done(*id)) forget_lease(*id);
+  forget_too_many();
   while (const auto nonce = grant_evictions_.take_due(state.now)) {
     // A grant is good until its deadline's last millisecond.
     const uint64_t deadline = state.grants.find(*nonce)->second;
@@ -168,6 +165,27 @@ void Exchange::Core::forget() {
   }
 }
 
+bool Exchange::Core::chain_is_done(const LeaseId& id) const {
+  return !opening.contains(id) && !settling.contains(id) && !stopping.contains(id);
+}
+
+/// Whoever opens and cancels without end leaves a record each time: the oldest make room.
+void Exchange::Core::forget_too_many() {
+  constexpr size_t kMostPassedOver = 64;
+  std::vector<std::pair<UnixMs, LeaseId>> passed_over;
+  UnixMs armed_for;
+  while (leases_over_ > state.config->limits.all_asks && passed_over.size() < kMostPassedOver) {
+    const auto id = lease_evictions_.take_due(UnixMs{~uint64_t{0}}, &armed_for);
+    if (!id) break;
+    if (!state.leases.contains(*id)) continue;
+    if (chain_is_done(*id))
+      forget_lease(*id);
+    else
+      passed_over.emplace_back(armed_for, *id);
+  }
+  for (const auto& [at, id] : passed_over) lease_evictions_.arm(at, id);
+}
+
 void Exchange::Core::index_lease(const Lease& lease) {
   note_chain(lease);
   leases_by_party[lease.terms.buyer].emplace(lease.number, lease.id);
@@ -175,6 +193,7 @@ void Exchange::Core::index_lease(const Lease& lease) {
   if (!lease.held_as.is_zero() && lease.held_as != lease.id)
     held_ids.emplace(lease.held_as, lease.id);
   if (lease.over()) {
+    ++leases_over_;
     lease_evictions_.arm(later(lease.closed_at, kKeepLeaseMs), lease.id);
     return;
   }
@@ -206,6 +225,7 @@ void Exchange::Core::forget_lease(const LeaseId& id) {
   leases_by_number.erase(it->second.number);
   if (state.ledger.mirror() != nullptr) state.ledger.mirror()->forget(id);
   held_ids.erase(it->second.held_as);
+  --leases_over_;
   state.leases.erase(it);
 }
 

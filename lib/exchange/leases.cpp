@@ -361,6 +361,7 @@ void Exchange::Core::retire(Lease& lease, LeaseState end) {
   }
   const auto live = live_leases.find(lease.terms.buyer);
   if (--live->second == 0) live_leases.erase(live);
+  ++leases_over_;
   lease_evictions_.arm(later(state.now, kKeepLeaseMs), lease.id);
 }
 

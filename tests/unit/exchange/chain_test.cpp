@@ -472,6 +472,34 @@ TEST_F(ChainTest, AnUndoneLeaseThatOpenedIsClosedByTheWordOfEitherParty) {
   EXPECT_EQ(w.core.find_lease(id), nullptr);
 }
 
+TEST_F(ChainTest, WhatTheChainWasLateWithIsForgottenAlikeAfterARestart) {
+  constexpr uint64_t kDayMs = 24 * 3'600'000;
+  const LeaseId id = opening();
+  w.ok(NotOpened{id, "nonce_used"});
+  ASSERT_TRUE(w.lease(id).over());
+  w.opens(id);
+  ASSERT_EQ(w.core.settling().size(), 1u);
+  w.tick(7 * kDayMs + 1);
+  ASSERT_NE(w.core.find_lease(id), nullptr) << "the chain has its escrow";
+  w.tick(kDayMs / 2);
+  auto restored = Exchange::restore(w.core.encode(), w.rule_sets);
+  ASSERT_TRUE(restored);
+  const auto same = [&](const Outcome&) {
+    restored->apply(w.journal.back());
+    return restored->state_hash() == w.core.state_hash();
+  };
+  w.wait_ms(kDayMs / 4);
+  EXPECT_TRUE(same(w.apply(Tick{})));
+  w.wait_ms(kDayMs);
+  EXPECT_TRUE(same(w.apply(w.block({chain::Closed{id, 0, 0, w.lease(id).escrow}}))));
+  EXPECT_EQ(w.core.settling().size(), 0u);
+  for (int half_day = 0; half_day < 20; ++half_day) {
+    w.wait_ms(kDayMs / 2);
+    EXPECT_TRUE(same(w.apply(Tick{}))) << half_day;
+  }
+  EXPECT_EQ(w.core.find_lease(id), nullptr);
+}
+
 TEST_F(ChainTest, AStopWhileItOpensWaitsForTheChain) {
   const LeaseId id = opening();
   w.ok(RequestClose{{id, 7, w.seconds() + 100, 5}, {}});

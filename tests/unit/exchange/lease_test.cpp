@@ -452,5 +452,31 @@ TEST_F(LeaseTest, AClosedLeaseIsKeptForSevenDays) {
   EXPECT_TRUE(w.core.leases_of(party(kBuyer)).empty());
 }
 
+TEST(LeaseLimits, WhoeverOpensAndCancelsWithoutEndTakesBoundedRoom) {
+  Limits limits;
+  limits.all_asks = 5;
+  CoreWorld w(100, limits);
+  w.grant(party(1), 1'000'000);
+  w.ok(w.ask(2, 10));
+  std::vector<LeaseId> all;
+  for (int i = 0; i < 9; ++i) {
+    all.push_back(w.ok(w.bid(1, 20)).leases.at(0));
+    w.ok(RequestClose{{all.back(), 1, w.seconds() + 10, 0}, {}});
+    w.wait_ms(1000);
+  }
+  const auto check = [&](const Exchange& core) {
+    EXPECT_EQ(core.all_leases().size(), 5u);
+    EXPECT_EQ(core.find_lease(all[3]), nullptr) << "the oldest go";
+    EXPECT_NE(core.find_lease(all[4]), nullptr);
+  };
+  auto restored = Exchange::restore(w.core.encode(), {});
+  ASSERT_TRUE(restored);
+  w.tick(0);
+  check(w.core);
+  restored->apply(w.journal.back());
+  check(*restored);
+  EXPECT_EQ(restored->state_hash(), w.core.state_hash());
+}
+
 }  // namespace
 }  // namespace mizan::exchange
