@@ -191,6 +191,19 @@ TEST(ChainDesk, AnOldHeadIsAChainThatIsAway) {
   EXPECT_FALSE(quiet.away(400'000));
 }
 
+TEST(ChainDesk, StartsWithoutRulesOnADevelopmentChainAlone) {
+  OnANode on;
+  on.world.journal = journal::make_memory_journal(keccak256("another"));
+  on.world.configure = [](ServiceConfig& config) {
+    on_a_chain(10)(config);
+    config.rules = nullptr;
+  };
+  const auto opened = on.world.open_service();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::conflict);
+  EXPECT_EQ(opened.error().details.at("field"), "rules");
+}
+
 /// An agent with an ask, and a buyer with money, on a chain of empty blocks that is told by hand.
 struct ToldChain {
   explicit ToldChain(uint64_t depth = 0) : on(31337, depth) {
