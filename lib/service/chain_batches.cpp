@@ -72,6 +72,8 @@ settlement::CloseItem close_item(const Lease& lease) {
 Result<void> ChainDesk::bring_openings(const std::vector<Lease>& opening) {
   First first;
   const auto carried = batches("open");
+  // The contract judges by the block that comes next, not by the last one that is deep enough.
+  const uint64_t newest = std::max(seen_time_, follower_ ? follower_->head_time() : 0);
   std::map<Hash32, Leases> waiting;  // by the rules that one signature clears them by
   for (const Lease& lease : opening) {
     const std::string name = opening_name(lease);
@@ -79,7 +81,7 @@ Result<void> ChainDesk::bring_openings(const std::vector<Lease>& opening) {
     const Entry* batch = found == carried.end() ? nullptr : found->second;
     if (batch != nullptr && waits(*batch)) continue;
     const bool alone = batch != nullptr || outbox_.find("open:" + name) != nullptr ||
-                       lease.clearance_until < seen_time_ + kAloneBelowSeconds;
+                       lease.clearance_until < newest + kAloneBelowSeconds;
     if (alone)
       first.keep(bring_opening(lease, batch));
     else

@@ -10,10 +10,10 @@ using test::Sent;
 
 constexpr uint64_t kBlockMs = 2'000;
 
-exchange::ChainSettlement small_settlement() {
+exchange::ChainSettlement small_settlement(uint64_t depth) {
   Address contract;
   contract.bytes[0] = 0xcc;
-  return {31337, contract, contract, 6, 86'400, 1, {1, keccak256("first"), 1'800'000'000}};
+  return {31337, contract, contract, 6, 86'400, depth, {1, keccak256("first"), 1'800'000'000}};
 }
 
 /// What an exchange, its node and its outbox stand on.
@@ -29,12 +29,13 @@ struct SmallParts {
 };
 
 struct Settled : SmallParts, ChainMarket {
-  Settled() : ChainMarket(small_settlement(), parts) {
-    chain.emplace(small_settlement(), world.operator_key.address(), world.keys.clearance.address());
+  explicit Settled(uint64_t depth = 1) : ChainMarket(small_settlement(depth), parts) {
+    chain.emplace(small_settlement(depth), world.operator_key.address(),
+                  world.keys.clearance.address());
     const auto deposit = [](const SecretKey& owner) {
       return Sent{Sent::Kind::deposit, owner.address(), 1'000'000, {}};
     };
-    blocks(3, {deposit(world.buyer), deposit(other)});
+    blocks(static_cast<int>(depth) + 2, {deposit(world.buyer), deposit(other)});
     list();
   }
   using ChainMarket::lease;
@@ -198,6 +199,21 @@ TEST(ChainBatches, WhatComesTooLateEndsUnopened) {
     EXPECT_EQ(on.told(id, on.world.buyer).at("reason"), "not_opened");
   }
   EXPECT_EQ(on.chain->waiting(), 0U);
+}
+
+TEST(ChainBatches, WhatIsShortOfTimeByTheNewestBlockTakesNoOtherWithIt) {
+  Settled on(4);
+  const std::vector<LeaseId> old = {on.lease(1), on.lease(2)};
+  on.world.pass(40'000);  // the node is away
+  on.says_phase({}, 0, 0);
+  const std::vector<LeaseId> fresh = {on.lease(3), on.lease(4)};
+  on.chain->mine(on.world.clock.now().seconds());
+  on.turns();
+  EXPECT_EQ(on.chain->waiting(), 3U);  // two alone, two together
+  on.world.pass(24'000);
+  on.blocks(6);
+  for (const LeaseId& id : old) EXPECT_EQ(on.told(id, on.world.buyer).at("state"), "failed");
+  for (const LeaseId& id : fresh) EXPECT_EQ(on.state(id), "funded");
 }
 
 TEST(ChainBatches, WhatItsBuyerStoppedAtTheContractClosesWithTheOthers) {
