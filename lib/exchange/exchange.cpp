@@ -127,7 +127,8 @@ Result<Answer> Exchange::Core::dispatch(const Sequenced& sequenced) {
   }
   MIZAN_TRY(answer,
             std::visit([this](const auto& command) { return run(command); }, sequenced.command));
-  if (idempotency && keeps_answer(idempotency->account, sequenced.command)) {
+  // What changes nothing costs no key: a chain shows a buyer's stop to all, who may send it again.
+  if (idempotency && !answer.repeated && keeps_answer(idempotency->account, sequenced.command)) {
     AnswerKey key{idempotency->account, idempotency->key};
     answer_evictions_.arm(later(state.now, kKeepAnswerMs), key);
     ++answers_kept_[idempotency->account];

@@ -339,6 +339,26 @@ TEST_F(LeaseTest, TheBuyersStopFreezesTheBill) {
   EXPECT_EQ(w.code(stop), ErrorCode::conflict);
 }
 
+TEST_F(LeaseTest, AStopThatOthersSendAgainCostsItsBuyerNoKey) {
+  Limits limits;
+  limits.idempotency_keys = 3;
+  CoreWorld two(100, limits);
+  two.grant(party(1), 1'000'000);
+  two.ok(two.ask(2, 10));
+  const LeaseId id = two.ok(two.bid(1, 20)).leases.at(0);
+  two.accept(id);
+  const RequestClose stop{{id, 1, two.seconds() + 100, 0}, {}};
+  const auto send = [&](const Command& command, const std::string& key) {
+    return two.apply(command, Idempotency{party(1), key, keccak256(key)}).answer;
+  };
+  ASSERT_TRUE(send(stop, "its-own"));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(send(stop, "other-" + std::to_string(i)));
+  EXPECT_TRUE(send(stop, "its-own")->repeated);
+  PlaceBid next = two.bid(1, 20);
+  next.spec = CoreWorld::spec("", false);
+  EXPECT_TRUE(send(next, "its-next"));
+}
+
 TEST_F(LeaseTest, AStopBeforeAcceptanceUndoesTheMatch) {
   w.ok(w.ask(kOther, 15));
   const LeaseId id = matched();
