@@ -75,9 +75,12 @@ bool Exchange::Core::is_too_small(const BidRecord& record, const market::Fill& f
 }
 
 bool Exchange::Core::is_too_strange(const BidRecord& record, const market::Fill& fill) const {
-  if (record.excluded.size() < kMostStrangers) return false;
+  return record.excluded.size() >= kMostStrangers && !has_record(fill);
+}
+
+bool Exchange::Core::has_record(const market::Fill& fill) const {
   const Address& provider = state.asks.find(fill.ask)->second.ask.provider;
-  return state.providers.find(provider)->second.leases_ended_well == 0;
+  return state.providers.find(provider)->second.leases_ended_well != 0;
 }
 
 std::optional<Choice> Exchange::Core::consider(const OrderId& bid, const BidRecord& record,

@@ -164,6 +164,8 @@ class Exchange::Core {
   bool is_too_small(const BidRecord& record, const market::Fill& fill);
   /// Whether the bid was turned down so often that it meets no provider without a record any more.
   bool is_too_strange(const BidRecord& record, const market::Fill& fill) const;
+  /// Whether some lease of the offer's provider ended well.
+  bool has_record(const market::Fill& fill) const;
   /// Whether the pair may become a lease (held: only `may_hold`); what policy keeps apart is noted.
   std::optional<Choice> consider(const OrderId& bid, const BidRecord& record,
                                  const market::Fill& fill, bool may_hold);
@@ -362,8 +364,11 @@ inline constexpr size_t kMostExcluded = 64;
 inline constexpr size_t kMostStrangers = 8;  ///< providers without a record that fail one bid
 inline constexpr size_t kMostRefused = 8;    ///< buyers that one fails, one after the other
 inline constexpr uint64_t kAsideMs = 10ULL * 60 * 1000;
-inline constexpr uint32_t kMostJudged = 1000;  ///< candidates of one search that policy turned down
-inline constexpr size_t kMostProven = 16;      ///< persons and groups of one account, ever
+/// Candidates of one search that policy may turn down, of strangers and of those with a record
+/// each; and how many are passed over after that.
+inline constexpr uint32_t kMostJudged = 1000;
+inline constexpr uint32_t kMostPassed = 100'000;
+inline constexpr size_t kMostProven = 16;  ///< persons and groups of one account, ever
 inline constexpr uint64_t kHoldMs = 24ULL * 3600 * 1000;
 
 std::shared_ptr<const policy::RuleSet> empty_rules();

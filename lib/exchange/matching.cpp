@@ -1,6 +1,7 @@
 #include "exchange/core.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace mizan::exchange {
 
@@ -10,15 +11,19 @@ UnixMs Exchange::Core::accept_by(const Lease& lease) const {
 
 Result<std::optional<LeaseId>> Exchange::Core::match(const OrderId& id, const BidRecord& record,
                                                      const Spec& spec) {
-  std::optional<Choice> choice;  // a held one only as long as none passes
-  uint32_t judged = 0;
+  std::optional<Choice> choice;      // a held one only as long as none passes
+  std::array<uint32_t, 2> judged{};  // of strangers, whose keys are free, and of the others
+  uint32_t passed = 0;
   book.scan(demand(record, spec), seconds_now(),
             [&](market::AskRef, const market::Fill& candidate) {
               if (is_too_small(record, candidate) || is_too_strange(record, candidate))
                 return false;
+              uint32_t& mine = judged[has_record(candidate) ? 1 : 0];
+              if (mine >= kMostJudged) return ++passed >= kMostPassed;
               const auto found = consider(id, record, candidate, !record.immediate_or_cancel);
               if (found && (!choice || !found->held)) choice = found;
-              return (choice && !choice->held) || ++judged >= kMostJudged;
+              ++mine;
+              return choice && !choice->held;
             });
   if (!choice) return std::nullopt;
   MIZAN_TRY(lease, make_lease(id, record, *choice));

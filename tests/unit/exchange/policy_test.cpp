@@ -113,6 +113,29 @@ TEST_F(PolicyTest, APassingOfferIsTakenBeforeACheaperOneThatWouldWait) {
   EXPECT_EQ(w.lease(w.last).terms.ask_hash, ask);
 }
 
+TEST_F(PolicyTest, OffersThatNobodyMayTakeHideNoneOfWhoeverHasARecord) {
+  constexpr uint8_t kStranger = 7;
+  Limits limits;
+  limits.open_orders = 2'000;
+  PolicyWorld many(test::shipped_rules(), test::kOptions, limits);
+  many.join(kBuyer);
+  many.join(kProvider, {.country = "AU", .hq = "AU"});
+  many.ok(many.offer(kProvider));
+  const LeaseId before = many.ok(many.want(kBuyer)).leases.at(0);
+  many.accept(before);
+  many.beat(before, 4, 0, 0);
+  many.ok(Close{{before, 0}, {}});
+  many.finalize(before);
+  many.join(kStranger);
+  for (int i = 0; i < 1'100; ++i) {
+    auto blocked = many.offer(kStranger, "H100 SXM", 8, 80, "KP");
+    blocked.ask.rate = 5;
+    many.ok(blocked);
+  }
+  ASSERT_EQ(many.fate(many.want(kBuyer, 1, test::kCommercial, true)), Fate::passed);
+  EXPECT_EQ(many.lease(many.last).terms.provider, party(kProvider));
+}
+
 TEST_F(PolicyTest, ExpiredFactsAreUnknown) {
   w.wait_ms(31ULL * 24 * 3600 * 1000);
   w.prove(kProvider, {.country = "AU", .hq = "AU"});
