@@ -125,10 +125,10 @@ TEST_F(PlacesTest, AFloodOfFreeKeysTakesNoPlaceOfWhoIsLive) {
 TEST_F(PlacesTest, AnAskWithALeaseStays) {
   CoreWorld w(100, places(2));
   w.grant(party(kBuyer), 1'000'000);
-  const OrderId leased = w.ok(w.ask(kHonest, 10)).order;
+  w.ok(w.ask(kHonest, 20));
+  const OrderId leased = w.ok(w.ask(kHonest, 10)).order;  // the newer one
   const LeaseId lease = w.ok(w.bid(kBuyer, 10)).leases.front();
   w.accept(lease);
-  w.ok(w.ask(kHonest, 10));
   w.wait_ms(31'000);  // its provider is silent, its lease is within its grace
   w.ok(w.ask(kFirstOfMany, 10));
   EXPECT_TRUE(w.core.find_ask(leased));
