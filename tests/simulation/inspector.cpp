@@ -189,7 +189,7 @@ void Inspector::look_at_excuse(const Case& at) {
         "given up no sooner than " + std::to_string(at.closing - heard) + " ms after it was heard");
     expect(at, away_ms(at, heard, at.closing) + slack >= grace,
            "its provider was not heard for its grace though it was never away for so long");
-  } else if (why == "agent_late" && self_metered(at)) {
+  } else if (why == "agent_late" && self_metered(at) && may_be_unpaid(at)) {
     // Its buyer was away: what was signed is what was paid (look_at_metering).
   } else if (is_one_of(why, {"agent_late", "not_closed"})) {
     // Not long before the job was stopped; before nobody closed it.
@@ -223,16 +223,25 @@ void Inspector::look_at_excuse(const Case& at) {
   }
 }
 
+uint64_t Inspector::patience_ms(const Case& at) const {
+  return (at.lease.terms.grace + 2 * uint64_t{exchange_.config().voucher_interval_s}) * 1'000;
+}
+
+/// Whether its job was open for as long as its agent waits for a voucher.
+bool Inspector::may_be_unpaid(const Case& at) const {
+  if (at.past == nullptr) return false;
+  const uint64_t stop = at.past->stopped_at_ms == 0 ? at.closing : at.past->stopped_at_ms;
+  return stop + kClocksMs >= at.funded + patience_ms(at);
+}
+
 /// Whether the exchange's clock was past the lease's end then, though the world's was not, and its
 /// agent had waited for a voucher for as long as it does.
 bool Inspector::unpaid_beyond_its_end(const Case& at, uint64_t then_ms) const {
   if (at.past == nullptr) return false;
   const eip712::Terms& terms = at.lease.terms;
-  const uint64_t patience_ms =
-      (terms.grace + 2 * uint64_t{exchange_.config().voucher_interval_s}) * 1'000;
   const uint64_t paid_ms = std::max(auditor_.vouchered_ms(at.lease.id), at.past->started_at_ms);
   return auditor_.time_at(then_ms).seconds() >= terms.start + terms.seconds &&
-         then_ms + kClocksMs >= paid_ms + patience_ms;
+         then_ms + kClocksMs >= paid_ms + patience_ms(at);
 }
 
 /// Its agent turned it down. For want of units: the exchange had given a lease of that machine up,

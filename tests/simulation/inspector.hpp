@@ -42,6 +42,8 @@ class Inspector {
   void look_at_stored(const Stored& stored);
   bool unpaid_beyond_its_end(const Case& at, uint64_t then_ms) const;
   bool self_metered(const Case& at) const;
+  bool may_be_unpaid(const Case& at) const;
+  uint64_t patience_ms(const Case& at) const;
   bool resold(const Case& at) const;
   uint64_t away_ms(const Case& at, uint64_t from_ms, uint64_t until_ms) const;
 
