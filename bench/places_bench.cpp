@@ -90,6 +90,7 @@ struct Attack {
 
 void run(uint32_t places, uint64_t asks, uint64_t live) {
   Attack attack(places);
+  const uint64_t piece = asks / 8;
   uint64_t taken = 0;
   Clock::duration took{};
   for (uint64_t i = 0; i < asks; ++i) {
@@ -100,12 +101,12 @@ void run(uint32_t places, uint64_t asks, uint64_t live) {
     took += Clock::now() - start;
     if (i % kBeatsEvery == 0) attack.beat();
     if (i % kComesEvery == 0) attack.come();
-    if ((i + 1) % (asks / 8) != 0) continue;
+    if ((i + 1) % piece != 0) continue;
     fmt::print(
         "{:>8} asks, {:>8} taken, {:>5.1f} us each; honest: {} came, {} turned away, {} lost; "
         "{} MB\n",
         i + 1, taken,
-        std::chrono::duration<double, std::micro>(took).count() / static_cast<double>(asks / 8),
+        std::chrono::duration<double, std::micro>(took).count() / static_cast<double>(piece),
         attack.honest.size(), attack.turned_away, attack.lost, resident_mb());
     took = {};
   }

@@ -78,7 +78,10 @@ void Exchange::Core::count_on_ask(AskRecord& ask, bool takes) {
 /// A lease begins, or is over.
 void Exchange::Core::count_live(const Address& address, bool begins) {
   ProviderRecord& provider = state.providers.find(address)->second;
-  provider.live_leases += begins ? 1 : -1;
+  if (begins)
+    ++provider.live_leases;
+  else
+    --provider.live_leases;
   stand(address, provider);
 }
 
