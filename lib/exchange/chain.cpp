@@ -125,10 +125,15 @@ bool Exchange::Core::wants_stop(const Lease& lease) const {
   return lease.request && there != nullptr && !there->closed && there->stopped == 0;
 }
 
+/// What the chain's commands are refused without.
+Result<ledger::Mirror*> Exchange::Core::on_a_chain() {
+  if (ledger::Mirror* mirror = state.ledger.mirror()) return mirror;
+  return fail(ErrorCode::unsupported_key,
+              "the exchange settles in credits: it takes no word of a chain");
+}
+
 Result<Answer> Exchange::Core::run(const ChainSeen& command) {
-  ledger::Mirror* mirror = state.ledger.mirror();
-  if (mirror == nullptr)
-    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  MIZAN_TRY(mirror, on_a_chain());
   if (command.facts.size() > kMostFacts)
     return bad_field("facts", "are at most 100000", ErrorCode::too_large);
   const bool opened = check_opens().has_value();
@@ -158,9 +163,7 @@ Result<Answer> Exchange::Core::run(const ChainSeen& command) {
 }
 
 Result<Answer> Exchange::Core::run(const ChainTakenBack& command) {
-  ledger::Mirror* mirror = state.ledger.mirror();
-  if (mirror == nullptr)
-    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  MIZAN_TRY(mirror, on_a_chain());
   const bool opened = check_opens().has_value();
   MIZAN_TRY(touched, mirror->take_back(command.back_to));
   follow(touched);
@@ -169,12 +172,14 @@ Result<Answer> Exchange::Core::run(const ChainTakenBack& command) {
 }
 
 Result<Answer> Exchange::Core::run(const StopSeen& command) {
-  if (state.ledger.mirror() == nullptr)
-    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  MIZAN_CHECK(on_a_chain());
   MIZAN_TRY(lease, find_lease(command.lease));
   if (!lease->accepted()) return fail(ErrorCode::conflict, "the lease was never cleared");
-  const bool stops = !lease->over() && !lease->closing && lease->stopped_at.ms == 0;
-  if (stops) stop(*lease, "buyer_stopped");
+  const bool stops = lease->stoppable();
+  if (stops) {
+    stop(*lease, "buyer_stopped");
+    cut_bill(*lease, command.stop);
+  }
   return Answer{lease->order, {lease->id}, false, !stops};
 }
 
@@ -191,8 +196,7 @@ Result<Answer> Exchange::Core::run(const NotOpened& command) {
 }
 
 Result<Answer> Exchange::Core::run(const ChainGas& command) {
-  if (state.ledger.mirror() == nullptr)
-    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it needs no gas");
+  MIZAN_CHECK(on_a_chain());
   const bool opened = check_opens().has_value();
   state.gas_low = command.low;
   wake_bids_if_opens(opened);
@@ -200,8 +204,7 @@ Result<Answer> Exchange::Core::run(const ChainGas& command) {
 }
 
 Result<Answer> Exchange::Core::run(const ChainAway& command) {
-  if (state.ledger.mirror() == nullptr)
-    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: it has no chain");
+  MIZAN_CHECK(on_a_chain());
   const bool opened = check_opens().has_value();
   state.chain_away = command.away;
   wake_bids_if_opens(opened);
@@ -209,8 +212,7 @@ Result<Answer> Exchange::Core::run(const ChainAway& command) {
 }
 
 Result<Answer> Exchange::Core::run(const UseClearanceKey& command) {
-  if (state.ledger.mirror() == nullptr)
-    return fail(ErrorCode::unsupported_key, "the exchange settles in credits: its keys are fixed");
+  MIZAN_CHECK(on_a_chain());
   if (command.key.is_zero() || command.key == state.config->meter)
     return bad_field("key", "is neither zero nor the meter's");
   const bool opened = check_opens().has_value();
@@ -239,14 +241,15 @@ void Exchange::Core::reconcile(Lease& lease) {
     // Its opening was taken back. The clearance that it had may do once more.
     if (wants_opening(lease) && lease.clearance_until < seconds_now()) clear_again(lease);
   } else if (lease.over()) {
+    cut_bill(lease, 0);
     if (there->closed) {
       take_amounts(lease, *there);
       emit(LeaseChanged{lease.id});
     }
   } else {
     if (lease.state == LeaseState::opening) open_by_chain(lease, *there);
-    if (there->stopped != 0 && lease.stopped_at.ms == 0 && !lease.closing)
-      stop(lease, "buyer_stopped");
+    if (there->stopped != 0 && lease.stoppable()) stop(lease, "buyer_stopped");
+    cut_bill(lease, 0);
     if (there->closed) close_by_chain(lease, *there);
   }
   note_chain(lease);
@@ -291,7 +294,8 @@ void Exchange::Core::open_by_chain(Lease& lease, const ledger::ChainLease& there
 void Exchange::Core::close_by_chain(Lease& lease, const ledger::ChainLease& there) {
   if (!lease.closing) {
     const bool exited = lease.phase >= kExited;
-    fix_bill(lease, seconds_vouchered(lease), lease.phase != kExited,
+    fix_bill(lease, std::min(seconds_vouchered(lease), lease.seconds_billed()),
+             lease.phase != kExited,
              exited || !lease.reason.empty() ? reason_of_exit(lease) : "closed_on_chain");
   } else if (awaits_voucher(lease)) {
     bill_as_vouchered(lease);

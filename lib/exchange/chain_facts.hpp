@@ -157,10 +157,11 @@ struct ChainAway {
 
 /// The contract told of a buyer's stop in a block that is not deep enough for ChainSeen: the lease
 /// stops at once, as by RequestClose, and stays stopped if the chain turns that block away. Only
-/// the buyer's own word makes such an event.
+/// the buyer's own word makes such an event. Nothing is billed past `stop`.
 struct StopSeen {
   Hash32 lease;
-  MIZAN_FIELDS(lease)
+  uint64_t stop = 0;  ///< the contract's, in seconds
+  MIZAN_FIELDS(lease, stop)
 };
 
 }  // namespace mizan::exchange

@@ -137,13 +137,15 @@ struct RequestClose {
   Signature signature;
   MIZAN_FIELDS(request, signature)
 };
-/// Settles a lease that is closing. `voucher` is the exchange's signature under the voucher over
-/// exactly LeaseClosing.cumulative; empty when that is 0 or was vouchered before. Not for a lease
-/// whose buyer's own meter still owes a voucher: that one settles it, or its grace does.
+/// Settles a lease that is closing. `cumulative` is LeaseClosing's, or the bill has changed since
+/// (conflict); `voucher` the exchange's signature under the voucher over exactly that, empty when
+/// it is 0 or was vouchered before. Not for a lease whose buyer's own meter still owes a voucher:
+/// that one settles it, or its grace does.
 struct Finalize {
   Hash32 lease;
+  u128 cumulative = 0;
   std::optional<Signature> voucher;
-  MIZAN_FIELDS(lease, voucher)
+  MIZAN_FIELDS(lease, cumulative, voucher)
 };
 
 /// Another rule set or other options, by the operator. The rule set is one that the exchange was

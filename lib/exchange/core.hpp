@@ -254,6 +254,7 @@ class Exchange::Core {
   Answered run(const ChainAway& command);
   Answered run(const UseClearanceKey& command);
   Answered run(const StopSeen& command);
+  Result<ledger::Mirror*> on_a_chain();
   const ledger::ChainLease* on_chain(const LeaseId& id) const;
   bool locked_on_chain(const LeaseId& id) const;
   bool wants_opening(const Lease& lease) const;
@@ -272,7 +273,10 @@ class Exchange::Core {
 
   // chain_ends.cpp
   bool waits_for_close(const Lease& lease) const;
+  static Result<void> check_pay(const Lease& lease, Money charged, const eip712::Close& close);
   Answered close_late(Lease& lease, const Close& command);
+  void cut_bill(Lease& lease, uint64_t stop);
+  void lower_bill(Lease& lease, uint64_t most_seconds);
   void keep_request(Lease& lease, const RequestClose& command);
 
   // deadlines.cpp

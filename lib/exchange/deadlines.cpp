@@ -39,7 +39,7 @@ bool Exchange::Core::self_metered(const Lease& lease) const {
 /// Its bill is fixed, and its buyer has not signed all of it yet.
 bool Exchange::Core::awaits_voucher(const Lease& lease) const {
   return self_metered(lease) && lease.closing && !lease.billed && !lease.over() &&
-         lease.vouchered != lease.final_charge;
+         lease.vouchered < lease.final_charge;
 }
 
 /// Until when the buyer's last voucher is waited for, whom the exchange may have been away for.
@@ -134,7 +134,8 @@ void Exchange::Core::expire_leases() {
     else if (silence_at(lease) <= state.now)
       start_closing(lease, lease.seconds_billed(), true, "provider_lost");
     else
-      start_closing(lease, seconds_vouchered(lease), true, "not_closed");
+      start_closing(lease, std::min(seconds_vouchered(lease), lease.seconds_billed()), true,
+                    "not_closed");
   }
 }
 

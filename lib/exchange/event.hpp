@@ -91,7 +91,8 @@ struct StopRequested {
 };
 
 /// The lease is over and its bill is fixed: sign a voucher over `cumulative` (unless it is 0 or
-/// equals `vouchered`), then submit Finalize. After a restart: Exchange::closing().
+/// equals `vouchered`), then submit Finalize. Told again where the contract's word lowers the bill.
+/// After a restart: Exchange::closing().
 struct LeaseClosing {
   LeaseId lease;
   Address provider;

@@ -158,6 +158,7 @@ bool Exchange::Core::take_status(Lease& lease, const eip712::LeaseStatus& status
   const uint64_t covered_before = lease.covered_ms;
   const uint8_t phase_before = lease.phase;
   hear(lease, status, state.now, state.config->readiness_s);
+  cut_bill(lease, 0);
   if (status.phase > lease.phase) {
     lease.phase = status.phase;
     lease.state = state_of(status.phase, lease.state);
@@ -196,7 +197,7 @@ Result<Answer> Exchange::Core::run(const PostVoucher& command) {
   lease->vouchered_at = state.now;
   note_unvouchered(*lease);
   emit(Vouchered{lease->id, lease->terms.provider, Money{voucher.cumulative}, command.signature});
-  if (last && lease->vouchered == lease->final_charge) settle(*lease);
+  if (last && !awaits_voucher(*lease)) settle(*lease);
   return answer;
 }
 
@@ -238,12 +239,10 @@ Result<Answer> Exchange::Core::run(const Close& command) {
                 "a lease is closed when its last heartbeat said phase 4 or 5 (now " +
                     std::to_string(lease->phase) + ")");
   // Of a buyer's own meter no more is certain than it has signed.
-  const Money sure{self_metered(*lease) ? lease->vouchered
-                                        : price(*lease, lease->seconds_billed())};
-  const ledger::Settlement split = ledger::Ledger::split(*state.ledger.find(lease->id), sure);
-  if (split.paid < Money{command.close.min_paid})
-    return fail(ErrorCode::conflict,
-                "close.minPaid is above the pay, which is " + to_string(split.paid));
+  const u128 billed = price(*lease, lease->seconds_billed());
+  MIZAN_CHECK(check_pay(*lease,
+                        Money{self_metered(*lease) ? std::min(billed, lease->vouchered) : billed},
+                        command.close));
   lease->close = command.close;
   lease->close_signature = command.signature;
   start_closing(*lease, lease->seconds_billed(), lease->phase == kFailed, reason_of_exit(*lease));
@@ -291,12 +290,19 @@ Result<Answer> Exchange::Core::run(const Finalize& command) {
   MIZAN_TRY(lease, find_lease(command.lease));
   if (!lease->closing || lease->billed || lease->over())
     return fail(ErrorCode::conflict, "the lease does not wait for its bill");
-  if (command.voucher) {
-    MIZAN_CHECK(state.ledger.voucher(lease->id, Money{lease->final_charge}, seconds_now()));
+  if (command.cumulative != lease->final_charge)
+    return fail(ErrorCode::conflict,
+                "cumulative is not the bill: that is " + mizan::to_string(lease->final_charge));
+  const bool lower = lease->final_charge < lease->vouchered;
+  if (command.voucher || (lower && lease->final_charge == 0)) {
+    if (lower)
+      state.ledger.lower(lease->id, Money{lease->final_charge});
+    else
+      MIZAN_CHECK(state.ledger.voucher(lease->id, Money{lease->final_charge}, seconds_now()));
     lease->vouchered = lease->final_charge;
-    lease->voucher_signature = *command.voucher;
+    lease->voucher_signature = command.voucher.value_or(Signature{});
     lease->vouchered_at = state.now;
-  } else if (lease->final_charge != lease->vouchered) {
+  } else if (lease->final_charge != lease->vouchered && !(lower && self_metered(*lease))) {
     return fail(ErrorCode::conflict,
                 "the last voucher is missing: it is over " + mizan::to_string(lease->final_charge));
   }

@@ -128,14 +128,16 @@ struct Lease {
   /// The exchange has cleared it: on a chain it may be open.
   bool accepted() const { return accepted_at.ms != 0; }
   bool funded() const { return opened_at.ms != 0; }
+  /// A buyer's stop at the contract would end it sooner.
+  bool stoppable() const { return accepted() && !over() && !closing && stopped_at.ms == 0; }
 
   MIZAN_FIELDS(id, number, order, terms, terms_signature, bid, bid_signature, spec, chip, payees,
                nodes, verdict, case_file, decisions, review, counted, state, closing, failing,
                reason, phase, exit_code, outputs, escrow, held_at, held_as, matched_at, accepted_at,
                clearance_until, attempt, opened_at, heard_at, stopped_at, stop_reason, closed_at,
                staged_ms, ran_ms, covered_ms, forfeited_ms, vouchered, voucher_signature,
-               vouchered_at, final_seconds, final_charge, closing_at, close, close_signature, request,
-               request_signature, billed, settlement)
+               vouchered_at, final_seconds, final_charge, closing_at, close, close_signature,
+               request, request_signature, billed, settlement)
 };
 
 /// The policy in force.

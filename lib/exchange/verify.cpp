@@ -82,7 +82,7 @@ struct Verifier {
   Result<void> operator()(const Finalize& c) const {
     if (!c.voucher) return {};
     MIZAN_TRY(found, lease(c.lease));
-    return signed_by(eip712::Voucher{c.lease, found->final_charge}, *c.voucher, found->terms.meter);
+    return signed_by(eip712::Voucher{c.lease, c.cumulative}, *c.voucher, found->terms.meter);
   }
   Result<void> operator()(const SetPolicy& c) const {
     MIZAN_CHECK(hashes_to(c.options, c.change.options_hash, "change.optionsHash", "options"));

@@ -161,6 +161,13 @@ Result<void> Ledger::voucher(const LeaseId& lease, Money cumulative, uint64_t no
   return {};
 }
 
+void Ledger::lower(const LeaseId& lease, Money cumulative) {
+  const auto it = escrows_.find(lease);
+  ensure(mirror_ && it != escrows_.end() && cumulative <= it->second.vouchered,
+         "a voucher is lowered on a chain alone");
+  it->second.vouchered = cumulative;
+}
+
 Settlement Ledger::split(const Escrow& escrow, Money charged) {
   ensure(charged <= escrow.amount, "nothing is charged beyond the escrow");
   Settlement out;

@@ -105,6 +105,8 @@ class Ledger {
   Result<Money> bound(const LeaseId& lease, uint64_t now) const;
   /// Takes a cumulative voucher: never lowered, never above the bound (conflict).
   Result<void> voucher(const LeaseId& lease, Money cumulative, uint64_t now);
+  /// On a chain, whose contract pays no more than its own bound: what was signed for is less now.
+  void lower(const LeaseId& lease, Money cumulative);
   /// How `charged` would be split.
   static Settlement split(const Escrow& escrow, Money charged);
   /// Pays the last voucher's amount out, to the payees by their shares where there are any, else to

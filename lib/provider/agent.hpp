@@ -149,6 +149,7 @@ class Agent {
   uint64_t voucher_patience_ms(const LeaseRecord& record) const;
   uint64_t seconds_covered(const LeaseRun& run) const;
   uint64_t unpaid_ms(const LeaseRun& run) const;
+  u128 most_unpaid(const LeaseRecord& record, uint32_t kept_bps) const;
   void supervise(LeaseRun& run);
   void begin_stop(LeaseRun& run, const std::string& reason);
   static uint64_t kill_at_ms(const LeaseRun& run);

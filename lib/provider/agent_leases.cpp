@@ -8,7 +8,8 @@ namespace {
 constexpr uint64_t kUnfundedMs = 60'000;  ///< accepted, but nothing more was heard
 constexpr uint64_t kStagingMs = 600'000;  ///< patience with what cannot be fetched now
 constexpr uint64_t kCloseAgainMs = 5'000;
-constexpr uint64_t kStopFreeMs = 10'000;  ///< a job's time to stop in, however short it ran
+constexpr uint64_t kUnheardChainSeconds = 300;  ///< docs/SETTLEMENT.md
+constexpr uint64_t kStopFreeMs = 10'000;        ///< a job's time to stop in, however short it ran
 constexpr uint64_t kLogAgainMs = 10'000;
 constexpr uint64_t kLogChunk = 256 << 10;
 constexpr uint64_t kOverMs = 600'000;  ///< for the log of a lease that is over, then it is dropped
@@ -205,6 +206,16 @@ bool Agent::advance_exited(LeaseRun& run) {
   return false;
 }
 
+/// A contract's stop may be older than the last vouchers, by the time that a chain may go unheard
+/// and what an agent works without a voucher: so much, and no more, is given up on the exchange's
+/// word, so that the rest is paid at once.
+u128 Agent::most_unpaid(const LeaseRecord& record, uint32_t kept_bps) const {
+  if (domain_.is_credits()) return 0;
+  const uint64_t seconds = kUnheardChainSeconds + voucher_patience_ms(record) / 1000;
+  const auto most = cost(Rate{record.terms.rate}, record.units(), seconds);
+  return most ? part_of(*most, kept_bps).nano : 0;
+}
+
 /// The end is told, then the log handed in, then the lease closed. On a chain that takes a while:
 /// the record stays until then, for the voucher in it is money, but the container makes room.
 void Agent::deliver(LeaseRun& run) {
@@ -219,6 +230,9 @@ void Agent::deliver(LeaseRun& run) {
   // more decimals than nine leaves a part to the provider.
   const uint32_t kept = kWholeBps - std::min<uint32_t>(kWholeBps, record.terms.fee_bps);
   close.min_paid = part_of(Money{record.vouchered}, kept).nano;
+  if (run.pay_told && *run.pay_told < close.min_paid &&
+      close.min_paid - *run.pay_told <= most_unpaid(record, kept))
+    close.min_paid = *run.pay_told;
   run.close_again_at_ms = now_ms() + kCloseAgainMs;
   parts_.link.send(close_message(ask_reply(Pending::Kind::close, record.lease), close,
                                  eip712::sign(domain_, close, parts_.key)));

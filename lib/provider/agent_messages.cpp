@@ -303,6 +303,8 @@ void Agent::refused(const Pending& pending, const Error& error) {
       }
       notify(pending.lease, "the close is refused: " + error.message, true);
       run->close_answered = true;
+      if (error.details.contains("paid"))
+        if (const auto paid = parse_u128(error.details.at("paid"))) run->pay_told = *paid;
       // One of which nothing is here has no voucher that could still be claimed.
       if (error.code == ErrorCode::not_found || run->record.terms.seconds == 0)
         set_stage(*run, Stage::over);

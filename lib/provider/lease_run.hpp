@@ -34,6 +34,7 @@ struct LeaseRun {
   uint64_t told_by = 0;  ///< id of the first heartbeat that carried its end; 0: none yet
   bool told = false;     ///< and it was taken
   uint64_t close_again_at_ms = 0;
+  std::optional<u128> pay_told;    ///< that the exchange can have it paid, less than was asked
   bool close_answered = false;     ///< its close was taken, or refused for good
   uint64_t give_up_at_ms = 0;      ///< of a lease that is over
   uint64_t log_give_up_at_ms = 0;  ///< of a job that is over, whose log is refused

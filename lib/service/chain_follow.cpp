@@ -95,11 +95,10 @@ Result<void> ChainDesk::look_ahead() {
     if (stop == nullptr) continue;
     const bool live = context_.state.read([&](const Exchange& core) {
       const exchange::Lease* lease = core.find_lease(stop->lease);
-      return lease != nullptr && lease->accepted() && !lease->over() && !lease->closing &&
-             lease->stopped_at.ms == 0;
+      return lease != nullptr && lease->stoppable();
     });
     if (live)
-      context_.sequencer.submit(exchange::StopSeen{stop->lease}, std::nullopt,
+      context_.sequencer.submit(exchange::StopSeen{stop->lease, stop->stop}, std::nullopt,
                                 [](const Result<Applied>&) {});
   }
   return {};

@@ -19,12 +19,12 @@ void Meter::post_due(const exchange::Exchange& exchange) {
 }
 
 void Meter::finalize(const LeaseId& lease, Money cumulative, Money vouchered) {
-  exchange::Finalize command{lease, std::nullopt};
+  exchange::Finalize command{lease, cumulative.nano, std::nullopt};
   if (cumulative.nano != 0 && cumulative != vouchered) {
     const exchange::Lease* found = context_.state.unlocked().find_lease(lease);
-    // Its buyer signs, or what it has signed is the bill.
-    if (found != nullptr && found->terms.meter != context_.parts.keys.meter.address()) return;
-    command.voucher = sign(lease, cumulative.nano);
+    const bool own = found != nullptr && found->terms.meter != context_.parts.keys.meter.address();
+    if (own && cumulative > vouchered) return;  // its buyer signs, or what it has is the bill
+    if (!own) command.voucher = sign(lease, cumulative.nano);
   }
   context_.sequencer.submit(std::move(command), std::nullopt, nullptr);
 }

@@ -78,7 +78,8 @@ class History {
       EXPECT_EQ(lease->settlement.charged, there->claimed);
       EXPECT_EQ(lease->settlement.fee, PlainContract::fee_of(there->terms, there->claimed));
       EXPECT_EQ(lease->settlement.refunded, there->refunded);
-      EXPECT_LE(there->claimed, std::max(lease->vouchered, there->claimed));
+      EXPECT_GE(contract.payable(*there, UINT64_MAX, lease->final_charge), lease->final_charge)
+          << "a bill above the contract's bound: " << lease->reason;
       ++settled;
     }
     for (uint8_t n = 1; n <= kAll; ++n) {
@@ -164,7 +165,12 @@ class History {
   void finish_job(const Lease& lease) {
     w.apply(w.heartbeat(lease.terms.provider.bytes[19],
                         {w.status(lease.id, chance(80) ? 4 : 5, 0, lease.ran_ms)}));
-    w.apply(Close{{lease.id, 0}, {}});
+    // As an agent: what its vouchers promise, or what the exchange says that the contract pays.
+    const Money due{lease.vouchered};
+    const u128 asked = (due - part_of(due, lease.terms.fee_bps)).nano;
+    const auto closed = w.apply(Close{{lease.id, asked}, {}});
+    if (closed.answer || !closed.answer.error().details.contains("paid")) return;
+    w.apply(Close{{lease.id, *parse_u128(closed.answer.error().details.at("paid"))}, {}});
   }
 
   /// Parties at the contract, past the exchange.
@@ -209,7 +215,11 @@ class History {
     for (const Lease* lease : w.core.settling()) {
       if (!chance(50)) continue;
       const EndWants wants = end_wants(*lease, w.mirror(), kDelay);
-      if (wants.close) waiting_.push_back({Kind::close, {}, lease->vouchered, lease->id});
+      if (wants.close) {
+        Sent close{Kind::close, {}, lease->vouchered, lease->id};
+        close.min_paid = lease->close->min_paid;
+        waiting_.push_back(close);
+      }
       if (wants.claim) waiting_.push_back({Kind::claim, {}, lease->vouchered, lease->id});
       if (wants.finalize) waiting_.push_back({Kind::finalize, {}, 0, lease->id});
     }
@@ -253,7 +263,7 @@ class History {
     for (size_t ahead = known + 1; ahead < blocks_.size(); ++ahead)
       for (const exchange::ChainFact& fact : blocks_[ahead].facts)
         if (const auto* stop = std::get_if<chain::CloseRequested>(&fact); stop && chance(70))
-          w.apply(StopSeen{stop->lease});
+          w.apply(StopSeen{stop->lease, stop->stop});
     compare(blocks_[told_.size()].contract);
   }
 

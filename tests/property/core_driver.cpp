@@ -330,8 +330,9 @@ Command CoreDriver::finalize(const Exchange& core) {
   const auto closing = core.closing();
   if (closing.empty()) return Tick{};
   const Lease* lease = closing[pick(closing.size())];
-  if (lease->final_charge == lease->vouchered || chance(3)) return Finalize{lease->id, {}};
-  return Finalize{lease->id, Signature{}};
+  if (lease->final_charge == lease->vouchered || chance(3))
+    return Finalize{lease->id, lease->final_charge, {}};
+  return Finalize{lease->id, lease->final_charge, Signature{}};
 }
 
 Command CoreDriver::valid(const Exchange& core, const std::vector<LeaseId>& live) {

@@ -36,6 +36,7 @@ void Auditor::take(const Sequenced& command) {
   take_times(command, outcome);
   take_policy(command, outcome);
   take_metering(command, outcome);
+  take_bounds(command, outcome);
   for (const Event& event : outcome.events) {
     const LeaseId* over = nullptr;
     if (const auto* closed = std::get_if<LeaseClosed>(&event)) over = &closed->lease;
@@ -155,8 +156,14 @@ void Auditor::take_metering(const Sequenced& command, const Outcome& outcome) {
       if (found != metered_.end() && found->second.stopped.ms == 0)
         found->second.stopped = command.time;
     }
-    if (const auto* vouchered = std::get_if<Vouchered>(&event))
-      metered_[vouchered->lease].vouchered = vouchered->cumulative.nano;
+    if (const auto* vouchered = std::get_if<Vouchered>(&event)) {
+      Metered& at = metered_[vouchered->lease];
+      at.vouchered = vouchered->cumulative.nano;
+      const Lease& lease = *core_.find_lease(vouchered->lease);
+      world_.expect(
+          at.vouchered <= lease.terms.rate * lease.units() * (at.covered_ms / 1'000),
+          "lease " + hex(vouchered->lease.view()).substr(0, 8) + " is vouchered beyond its time");
+    }
   }
   const auto* beat = std::get_if<Heartbeat>(&command.command);
   if (beat == nullptr || !outcome.answer) return;
@@ -177,6 +184,30 @@ void Auditor::take_metering(const Sequenced& command, const Outcome& outcome) {
     const uint64_t told_ms = std::min(at.staged_ms, readiness_ms) + at.ran_ms;
     at.covered_ms =
         std::max(at.covered_ms, std::min({told_ms, at.heard_ms, lease->terms.seconds * 1'000}));
+  }
+}
+
+/// On a chain: what the contract does not pay, by its own clock, is not billed; from the moment on
+/// in which the exchange can know.
+void Auditor::take_bounds(const Sequenced& command, const Outcome& outcome) {
+  if (core_.chain() == nullptr) return;
+  const auto* seen = std::get_if<StopSeen>(&command.command);
+  const bool stops = seen != nullptr && outcome.answer && !outcome.answer->repeated;
+  for (auto& [id, at] : metered_) {
+    const Lease* lease = core_.find_lease(id);
+    const ledger::ChainLease* there = core_.chain()->find(id);
+    if (lease == nullptr || there == nullptr || at.opened.ms == 0) continue;
+    uint64_t to = lease->terms.start + lease->terms.seconds;
+    if (there->stopped != 0) to = std::min(to, there->stopped);
+    if (stops && seen->lease == id) to = std::min(to, seen->stop);
+    const uint64_t from = std::max(there->opened, lease->terms.start);
+    at.bound_ms = std::min(at.bound_ms, (to - std::min(to, from)) * 1'000);
+    at.covered_ms = std::min(at.covered_ms, at.bound_ms);
+    if (at.stopped.ms == 0) continue;
+    const UnixMs counted = std::min(at.heard, at.stopped);
+    at.stopped = std::min(at.stopped, UnixMs{at.opened.ms + at.bound_ms});
+    const uint64_t past_ms = counted.ms - std::min(counted, at.stopped).ms;
+    at.heard_ms -= std::min(at.heard_ms, past_ms);
   }
 }
 

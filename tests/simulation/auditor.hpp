@@ -77,6 +77,7 @@ class Auditor {
     uint64_t heard_ms = 0;      ///< from heartbeat to heartbeat, and each time the grace at most
     uint64_t forfeited_ms = 0;  ///< what that leaves out since it was funded
     uint64_t covered_ms = 0;
+    uint64_t bound_ms = UINT64_MAX;  ///< on a chain: what the contract would pay
     u128 vouchered = 0;
   };
   Metered metered(const LeaseId& lease) const {
@@ -101,6 +102,7 @@ class Auditor {
   void take_times(const exchange::Sequenced& command, const exchange::Outcome& outcome);
   void take_policy(const exchange::Sequenced& command, const exchange::Outcome& outcome);
   void take_metering(const exchange::Sequenced& command, const exchange::Outcome& outcome);
+  void take_bounds(const exchange::Sequenced& command, const exchange::Outcome& outcome);
   static UnixMs last_billed(const exchange::Lease& lease, const Metered& at, UnixMs now);
   void tell(const eip712::LeaseStatus& status) const;
   void forget(const LeaseId& lease);

@@ -85,6 +85,11 @@ void ChainHost::finish(const std::vector<Address>& parties) {
             (there == nullptr ||
              (there->closed && lease->settlement.refunded == money(there->refunded).nano)),
         "a lease's amounts are not the contract's");
+    // To the unit what the contract pays of it, by its own clock.
+    world_.expect(
+        there == nullptr || block->contract->payable(*there, UINT64_MAX, lease->final_charge) >=
+                                block->contract->units(lease->final_charge),
+        "lease " + hex(lease->id.view()).substr(0, 8) + ": the bill is above the contract's bound");
   }
 }
 

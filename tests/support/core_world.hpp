@@ -128,7 +128,8 @@ class CoreWorld {
   /// What the service does about LeaseClosing.
   void finalize(const LeaseId& id) {
     const bool vouchered = lease(id).final_charge == lease(id).vouchered;
-    ok(exchange::Finalize{id, vouchered ? std::nullopt : std::optional<Signature>(Signature{})});
+    ok(exchange::Finalize{id, lease(id).final_charge,
+                          vouchered ? std::nullopt : std::optional<Signature>(Signature{})});
   }
   template <class E>
   std::vector<E> seen() const {

@@ -100,7 +100,7 @@ TEST_F(ChainTest, IsSettledByTheContractsAmounts) {
   EXPECT_EQ(w.core.settling().size(), 1u);
   EXPECT_EQ(w.core.find_ask(ask)->free_units, 1u);
   EXPECT_TRUE(w.seen<LeaseClosed>().empty());
-  EXPECT_EQ(w.code(Finalize{id, std::nullopt}), ErrorCode::conflict);
+  EXPECT_EQ(w.code(Finalize{id, 100, std::nullopt}), ErrorCode::conflict);
   w.check();
   w.sees({chain::Closed{id, 100, 1, 900}});
   EXPECT_EQ(lease.state, LeaseState::settled);
@@ -290,9 +290,9 @@ TEST_F(ChainTest, TheBuyersStopOnTheChainStopsTheJob) {
 
 TEST_F(ChainTest, TheBuyersStopAtTheHeadStopsTheJobBeforeItIsDeepEnough) {
   const LeaseId id = running();
-  w.ok(StopSeen{id});
+  w.ok(StopSeen{id, w.seconds()});
   const UnixMs stopped = w.lease(id).stopped_at;
-  EXPECT_EQ(stopped.ms, w.now.ms);
+  EXPECT_EQ(stopped.seconds(), w.seconds());
   EXPECT_EQ(w.lease(id).stop_reason, "buyer_stopped");
   EXPECT_EQ(w.seen<StopRequested>().size(), 1u);
   EXPECT_EQ(w.balance(kBuyer).nano, 999'000u) << "money waits for depth";
@@ -300,7 +300,7 @@ TEST_F(ChainTest, TheBuyersStopAtTheHeadStopsTheJobBeforeItIsDeepEnough) {
   w.beat(id, 2, 0, 30'000);
   EXPECT_EQ(w.lease(id).covered_ms, 10'000u) << "nothing after it is billed";
   w.check();
-  EXPECT_TRUE(w.ok(StopSeen{id}).repeated);
+  EXPECT_TRUE(w.ok(StopSeen{id, w.seconds()}).repeated);
   w.sees({chain::CloseRequested{id, stopped.seconds(), 850}});
   EXPECT_EQ(w.lease(id).stopped_at, stopped);
   EXPECT_EQ(w.seen<StopRequested>().size(), 1u);
@@ -309,7 +309,7 @@ TEST_F(ChainTest, TheBuyersStopAtTheHeadStopsTheJobBeforeItIsDeepEnough) {
 
 TEST_F(ChainTest, AStopAtTheHeadThatTheChainTurnsAwayStands) {
   const LeaseId id = running();
-  w.ok(StopSeen{id});
+  w.ok(StopSeen{id, w.seconds()});
   w.turns(1);  // the opening too
   w.opens(id);
   EXPECT_NE(w.lease(id).stopped_at.ms, 0u);
@@ -318,12 +318,12 @@ TEST_F(ChainTest, AStopAtTheHeadThatTheChainTurnsAwayStands) {
   w.finalize(id);
   w.sees({chain::Closed{id, 100, 1, 900}});
   EXPECT_EQ(state(id), LeaseState::settled);
-  EXPECT_TRUE(w.ok(StopSeen{id}).repeated);
+  EXPECT_TRUE(w.ok(StopSeen{id, w.seconds()}).repeated);
 }
 
 TEST_F(ChainTest, AStopAtTheHeadOfWhatIsNotSeenOpenYet) {
   const LeaseId id = opening();
-  w.ok(StopSeen{id});
+  w.ok(StopSeen{id, w.seconds()});
   EXPECT_EQ(state(id), LeaseState::opening);
   EXPECT_TRUE(w.seen<StopRequested>().empty());
   w.opens(id);
@@ -332,10 +332,10 @@ TEST_F(ChainTest, AStopAtTheHeadOfWhatIsNotSeenOpenYet) {
 
 TEST_F(ChainTest, AStopAtTheHeadOfWhatNeverOpensEndsItsBid) {
   const LeaseId id = matched();
-  EXPECT_EQ(w.code(StopSeen{id}), ErrorCode::conflict);
+  EXPECT_EQ(w.code(StopSeen{id, w.seconds()}), ErrorCode::conflict);
   EXPECT_EQ(w.code(StopSeen{}), ErrorCode::not_found);
   w.accept(id);
-  w.ok(StopSeen{id});
+  w.ok(StopSeen{id, w.seconds()});
   w.tick(61'000);
   w.sees();
   EXPECT_EQ(state(id), LeaseState::failed);

@@ -110,7 +110,7 @@ TEST_F(LeaseTest, RunsFromMatchToSettlement) {
   ASSERT_EQ(closing.size(), 1u);
   EXPECT_EQ(closing[0].cumulative.nano, 140u);
   EXPECT_EQ(w.core.closing().size(), 1u);
-  EXPECT_EQ(w.code(Finalize{id, std::nullopt}), ErrorCode::conflict);
+  EXPECT_EQ(w.code(Finalize{id, 0, std::nullopt}), ErrorCode::conflict);
   w.finalize(id);
   EXPECT_TRUE(w.core.closing().empty());
   check_settled(id, LeaseState::settled, "oom", 14);
@@ -119,7 +119,7 @@ TEST_F(LeaseTest, RunsFromMatchToSettlement) {
   EXPECT_EQ(w.core.totals().fees.nano, 1u);
   EXPECT_EQ(w.core.find_ask(ask)->reliability_pm, 1000u);
   EXPECT_TRUE(w.ok(Close{{id, 139}, {}}).repeated);
-  EXPECT_EQ(w.code(Finalize{id, Signature{}}), ErrorCode::conflict);
+  EXPECT_EQ(w.code(Finalize{id, 0, Signature{}}), ErrorCode::conflict);
 }
 
 TEST_F(LeaseTest, AProviderThatTurnsDownIsLeftOutWithAllItsAsks) {

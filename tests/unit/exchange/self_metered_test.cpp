@@ -68,7 +68,7 @@ class SelfMeteredTest : public ::testing::Test {
 TEST_F(SelfMeteredTest, TheLastVoucherSettlesIt) {
   const LeaseId id = closing(14, 50);
   EXPECT_TRUE(w.lease(id).closing);
-  EXPECT_EQ(w.code(Finalize{id, std::nullopt}), ErrorCode::conflict);
+  EXPECT_EQ(w.code(Finalize{id, 140, std::nullopt}), ErrorCode::conflict);
   EXPECT_EQ(w.code(voucher(id, 150)), ErrorCode::conflict);
   EXPECT_EQ(w.code(voucher(id, 105)), ErrorCode::invalid_argument);
   w.ok(voucher(id, 120));
@@ -96,7 +96,7 @@ TEST_F(SelfMeteredTest, WithoutAnyVoucherNothingIsPaid) {
 
 TEST_F(SelfMeteredTest, WhatIsSignedAlreadyNeedsNoMore) {
   const LeaseId id = closing(14, 140);
-  w.ok(Finalize{id, std::nullopt});
+  w.ok(Finalize{id, 140, std::nullopt});
   expect_paid(id, 140, 14);
 }
 
@@ -144,7 +144,7 @@ TEST_F(SelfMeteredTest, TheExchangeSignsNothing) {
   const eip712::Voucher message{id, 300};
   EXPECT_TRUE(verify(voucher(id, 300), w.core));
   EXPECT_FALSE(verify(PostVoucher{message, eip712::sign(w.domain, message, key_of(8))}, w.core));
-  EXPECT_FALSE(verify(Finalize{id, eip712::sign(w.domain, message, key_of(8))}, w.core));
+  EXPECT_FALSE(verify(Finalize{id, 300, eip712::sign(w.domain, message, key_of(8))}, w.core));
 }
 
 TEST_F(SelfMeteredTest, ZeroAndTheClearanceKeyAreNoMeters) {
@@ -296,6 +296,12 @@ TEST_F(BuyerMeterTest, BelievesTheProviderAlone) {
   const UnixMs now{1'010'000};
   EXPECT_FALSE(meter.hear(domain, lease, seal(heartbeat), heartbeat.leases[1],
                           eip712::sign(domain, heartbeat, key_of(8)), now));
+  eip712::Heartbeat others = heartbeat;
+  others.provider = key_of(8).address();
+  const auto another = meter.hear(domain, lease, seal(others), others.leases[1],
+                                  eip712::sign(domain, others, key_of(8)), now);
+  ASSERT_FALSE(another);
+  EXPECT_EQ(another.error().message, "heartbeat.provider: is not the lease's provider");
   eip712::LeaseStatus more = heartbeat.leases[1];
   more.ran_ms += 1000;
   EXPECT_FALSE(meter.hear(domain, lease, seal(heartbeat), more, good, now));

@@ -54,6 +54,29 @@ TEST(Agent, MakesRoomOnceItsCloseIsTaken) {
   expect_clean(r.world);
 }
 
+u128 a_second(const FakeLease& lease) {
+  return lease.terms.rate * lease.terms.node_count * lease.terms.units_per_node;
+}
+
+/// A contract stops a lease at its block, and vouchers came until that was seen.
+TEST(Agent, AsksForWhatTheContractPaysWhereItsVouchersSayMore) {
+  const auto closes = [](bool on_chain, u128 less_seconds) {
+    Running r({.runs_ms = 500'000}, [on_chain](World& world) {
+      if (on_chain) world.facts.chain = eip712::Domain::evm(31337, world.meter.address());
+    });
+    r.world.run_until([&] { return r.lease().vouchered > 400 * a_second(r.lease()); });
+    EXPECT_GT(r.lease().vouchered, 400 * a_second(r.lease()));
+    r.world.pays = r.lease().vouchered * 9 / 10 - less_seconds * a_second(r.lease());
+    r.world.stop(r.id);
+    const bool closed = r.world.run_until([&] { return r.lease().closed > 0; }, 120'000);
+    EXPECT_TRUE(!closed || r.lease().min_paid == *r.world.pays);
+    return closed;
+  };
+  EXPECT_TRUE(closes(true, 0));
+  EXPECT_FALSE(closes(true, 360)) << "a chain is not unheard for so long";
+  EXPECT_FALSE(closes(false, 0)) << "credits pay what they signed";
+}
+
 TEST(Agent, ClosesWhatTheExchangeGaveUpWhileItWasAway) {
   Running r({.runs_ms = 500'000});
   r.world.cut();

@@ -52,6 +52,7 @@ struct FakeLease {
   bool closing = false;  ///< its bill is fixed; a chain settles it at the provider's close
   int funded = 0;
   int closed = 0;
+  u128 min_paid = 0;  ///< of its Close
   u128 vouchered = 0;
   uint64_t funded_at = 0;
   bool over() const { return state == "settled" || state == "failed"; }
@@ -84,6 +85,7 @@ class World final : public Clock, public Backend, public Link {
   std::optional<Error> ask_error;                ///< the exchange takes no ask
   std::optional<Error> log_error;                ///< nor a log
   bool lost_log = false;                         ///< until the next close
+  std::optional<u128> pays;                      ///< no more than this, of a lease
   std::optional<Error> store_error;              ///< nothing can be written
   std::function<void(FakeLease&)> before_match;  ///< spoils it
 

@@ -226,9 +226,13 @@ void World::heard_close(const json::object& message) {
     lease.log.clear();
     return refuse(message, ErrorCode::io_error, "cannot sync", {{"size", "0"}});
   }
+  if (pays && close.min_paid > *pays)
+    return refuse(message, ErrorCode::conflict, "close.minPaid is above the pay",
+                  {{"paid", mizan::to_string(*pays)}});
   EXPECT_GE(lease.status.phase, 4) << "closed before its end was told";
   // Of which a contract takes the fee in its token's units, down to 10^-9 of a nano-USD.
   EXPECT_LE(close.min_paid * 10'000, lease.vouchered * (10'000U - lease.terms.fee_bps));
+  lease.min_paid = close.min_paid;
   if (lease.closed++ == 0) {
     const auto end = [this, id = close.lease] {
       const eip712::LeaseStatus& last = leases.at(id).status;
