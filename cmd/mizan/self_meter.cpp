@@ -1,6 +1,7 @@
 #include "mizan/self_meter.hpp"
 
 #include "mizan/json_view.hpp"
+#include "mizan/lease_terms.hpp"
 #include "mizan/order_keys.hpp"
 
 #include <fmt/format.h>
@@ -14,11 +15,6 @@ namespace {
 constexpr uint64_t kWayMs = 2000;
 constexpr uint64_t kEveryMs = 2000;
 constexpr std::chrono::milliseconds kSoonest{200};
-
-Result<void> outside(const std::string& what) {
-  return fail(ErrorCode::unauthenticated,
-              "terms." + what + ": not what the bid allows, so nothing is signed for them");
-}
 
 }  // namespace
 
@@ -50,25 +46,6 @@ FollowEvents SelfMeter::watch(FollowEvents events) {
   return events;
 }
 
-Result<void> SelfMeter::check_terms(const LeaseId& lease, const eip712::Terms& terms) const {
-  const eip712::Bid& bid = order_.bid;
-  if (eip712::digest(session_.domain(), terms) != lease)
-    return fail(ErrorCode::unauthenticated, "terms: are not those of the lease");
-  if (terms.buyer != bid.buyer || terms.bid_nonce < bid.nonce ||
-      terms.bid_nonce - bid.nonce >= bid.nodes)
-    return outside("bidNonce");
-  if (terms.meter != key_.address() || bid.meter != key_.address()) return outside("meter");
-  if (terms.rate > bid.max_rate) return outside("rate");
-  if (terms.node_count > bid.nodes || terms.units_per_node != bid.units_per_node)
-    return outside("unitsPerNode");
-  if (terms.seconds > bid.max_seconds) return outside("seconds");
-  const auto whole =
-      cost(Rate{terms.rate}, uint64_t{terms.node_count} * terms.units_per_node, terms.seconds);
-  if (!whole || whole->nano > bid.max_total) return outside("seconds");
-  if (terms.grace != bid.grace) return outside("grace");
-  return {};
-}
-
 void SelfMeter::complain(const std::string& text) {
   if (text == complaint_) return;
   complaint_ = text;
@@ -83,7 +60,9 @@ void SelfMeter::take(const json::value& lease) {
     meter_.reset();
     opened_ = {};
     auto terms = member<eip712::Terms>(lease, "terms");
-    const auto good = terms ? check_terms(id, *terms) : fail(terms.error());
+    const auto good =
+        terms ? check_lease_terms(session_.domain(), order_.bid, key_.address(), id, *terms)
+              : fail(terms.error());
     if (good)
       terms_ = *std::move(terms);
     else

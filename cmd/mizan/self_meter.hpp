@@ -29,7 +29,6 @@ class SelfMeter {
   void take(const json::value& lease);
   void round();
   Result<void> meter();
-  Result<void> check_terms(const LeaseId& lease, const eip712::Terms& terms) const;
   UnixMs now() const { return {session_.exchange_time_ms()}; }
   void complain(const std::string& text);
 
