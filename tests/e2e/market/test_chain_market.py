@@ -85,6 +85,7 @@ class Evm(unittest.TestCase):
             self.assertEqual(int(market.rpc("eth_getTransactionCount", market.gas_account, "latest"), 16), 4)
             self.check_gas(market)
             self.check_withdrawn_before_opening(market)
+            self.check_too_small_a_deposit(market)
             market.check_money(self)
             market.check_chain(self)
             market.check_replay(self)
@@ -162,6 +163,35 @@ class Evm(unittest.TestCase):
         self.assertEqual(self.newest(market)["reason"], "insufficient_balance")
         market.begin_blocks()
         wait_until(lambda: market.account("buyer")["balance"] == 0, "the withdrawal is seen")
+
+    def check_too_small_a_deposit(self, market):
+        """What is missing, and the command that brings it: that very sum is enough."""
+        job = counting_job(market, "short", lines=3)
+
+        def missing():
+            client = market.start_run(job)
+            self.assertNotEqual(client.wait(), 0)
+            told = re.findall(r"short of \$([\d.]+): `mizan account deposit ([\d.]+)` brings it",
+                              client.said())
+            self.assertTrue(told, client.said())
+            self.assertEqual(client.lines(), [])
+            self.assertGreaterEqual(float(told[-1][1]), float(told[-1][0]))
+            return float(told[-1][1])
+
+        def deposit(usd):
+            before = market.account("buyer")["balance"]
+            market.fund("buyer", f"{usd:.6f}")
+            wait_until(lambda: market.account("buyer")["balance"] == before + round(usd * 10**9),
+                       "the deposit is seen")
+
+        self.assertEqual(market.account("buyer")["balance"], 0)
+        all_of_it = missing()
+        part = round(all_of_it / 3, 6)
+        deposit(part)
+        rest = missing()
+        self.assertAlmostEqual(part + rest, all_of_it, places=6)
+        deposit(rest)
+        self.finish(market, market.start_run(job), 3)
 
     def test_chain_turns_under_an_open_lease(self):
         with EvmMarket() as market:
