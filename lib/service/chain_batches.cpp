@@ -71,14 +71,12 @@ settlement::CloseItem close_item(const Lease& lease) {
 
 Result<void> ChainDesk::bring_openings(const std::vector<Lease>& opening) {
   First first;
-  const auto carried = batches("open");
   // The contract judges by the block that comes next, not by the last one that is deep enough.
   const uint64_t newest = std::max(seen_time_, follower_ ? follower_->head_time() : 0);
   std::map<Hash32, Leases> waiting;  // by the rules that one signature clears them by
   for (const Lease& lease : opening) {
     const std::string name = opening_name(lease);
-    const auto found = carried.find(name);
-    const Entry* batch = found == carried.end() ? nullptr : found->second;
+    const Entry* batch = batch_of("opens:", name);
     if (batch != nullptr && waits(*batch)) continue;
     const bool alone = batch != nullptr || outbox_.find("open:" + name) != nullptr ||
                        lease.clearance_until < newest + kAloneBelowSeconds;
@@ -113,13 +111,12 @@ Result<void> ChainDesk::bring_openings(const std::vector<Lease>& opening) {
 /// than a batch has to spare.
 Result<void> ChainDesk::bring_ends(const std::vector<Ending>& settling) {
   First first;
-  const auto carried = batches("close");
   Leases waiting;
   for (const auto& [lease, wants] : settling) {
     const std::string name = hex(lease.id.view());
-    const auto batch = carried.find(name);
-    if (batch != carried.end() && waits(*batch->second)) continue;
-    const bool alone = !wants.close || !lease.payees.empty() || batch != carried.end() ||
+    const Entry* batch = batch_of("closes:", name);
+    if (batch != nullptr && waits(*batch)) continue;
+    const bool alone = !wants.close || !lease.payees.empty() || batch != nullptr ||
                        outbox_.find("close:" + name) != nullptr;
     if (alone)
       first.keep(bring_end(lease, wants));
@@ -169,7 +166,9 @@ Result<void> ChainDesk::bring_batch(const Together& what, const Leases& batch) {
     std::string id(what.kind);
     for (const Lease* lease : together)
       id += (lease == together.front() ? "s:" : "+") + what.name(*lease);
-    first.keep(outbox_.submit(id, {chain_.contract, 0, what.call(together)}));
+    auto brought = outbox_.submit(id, {chain_.contract, 0, what.call(together)});
+    if (brought) carry(id, true);
+    first.keep(std::move(brought));
   }
   for (const Lease* lease : alone) first.keep(what.alone(*lease));
   return first.result();
@@ -185,20 +184,30 @@ Result<std::vector<bool>> ChainDesk::would_take(const Bytes& call, size_t items)
   return taken;
 }
 
-std::map<std::string, const Entry*> ChainDesk::batches(std::string_view kind) {
-  const std::string begin = std::string(kind) + "s:";
-  std::map<std::string, const Entry*> out;
-  for (const Entry* entry : outbox_.entries()) {
-    if (!entry->id.starts_with(begin)) continue;
-    const auto names = names_in(entry->id);
-    for (const std::string& name : names) out[name] = entry;
-    const bool failed = entry->ended() && entry->state != SendState::done;
-    if (failed && not_opened_.insert(entry->id).second)
-      context_.parts.log.warn(
-          "contract_refused",
-          {{"call", begin + std::to_string(names.size()) + " leases"}, {"why", entry->reason}});
+void ChainDesk::carry(const std::string& id, bool carried) {
+  const std::string_view kind = std::string_view(id).substr(0, id.find(':') + 1);
+  if (kind != "opens:" && kind != "closes:") return;
+  for (const std::string& name : names_in(id)) {
+    const std::string key = std::string(kind) + name;
+    const auto it = carried_.find(key);
+    if (carried)
+      carried_.insert_or_assign(key, id);
+    else if (it != carried_.end() && it->second == id)
+      carried_.erase(it);
   }
-  return out;
+}
+
+const Entry* ChainDesk::batch_of(std::string_view kind, const std::string& name) {
+  const auto found = carried_.find(std::string(kind) + name);
+  if (found == carried_.end()) return nullptr;
+  const Entry* batch = outbox_.find(found->second);
+  const bool failed = batch->ended() && batch->state != SendState::done;
+  if (failed && not_opened_.insert(batch->id).second)
+    context_.parts.log.warn(
+        "contract_refused",
+        {{"call", std::string(kind) + std::to_string(names_in(batch->id).size()) + " leases"},
+         {"why", batch->reason}});
+  return batch;
 }
 
 /// Over is a batch that was refused or reverted, and one that is done, once the state has seen its

@@ -44,7 +44,9 @@ ChainDesk::ChainDesk(Context& context, settlement::Outbox outbox)
       chain_(*context.state.unlocked().config()->chain),
       outbox_(std::move(outbox)),
       heard_at_ms_(context.parts.clock.monotonic().ms),
-      away_(context.state.unlocked().chain_away()) {}
+      away_(context.state.unlocked().chain_away()) {
+  for (const settlement::Entry* entry : outbox_.entries()) carry(entry->id, true);
+}
 
 Result<std::unique_ptr<ChainDesk>> ChainDesk::open(Context& context) {
   const ChainParts& parts = *context.parts.chain;
@@ -256,6 +258,7 @@ Result<void> ChainDesk::forget_ended() {
     again_.erase(id);
     not_opened_.erase(id);
     MIZAN_CHECK(outbox_.forget(id));
+    carry(id, false);
   }
   return {};
 }

@@ -63,8 +63,10 @@ class ChainDesk {
   Result<void> bring_ends(const std::vector<Ending>& settling);
   Result<void> bring_together(const Together& what, Leases waiting);
   Result<void> bring_batch(const Together& what, const Leases& batch);
-  /// By the names of what it carries, the batch of that kind.
-  std::map<std::string, const settlement::Entry*> batches(std::string_view kind);
+  /// The batch of that kind in which it was brought the last time, or none.
+  const settlement::Entry* batch_of(std::string_view kind, const std::string& name);
+  /// Keeps, or drops, what an entry that is a batch carries.
+  void carry(const std::string& id, bool carried);
   bool waits(const settlement::Entry& batch) const;
   /// Nothing where the node does not answer.
   Result<std::vector<bool>> would_take(const Bytes& call, size_t items);
@@ -87,6 +89,8 @@ class ChainDesk {
   std::optional<settlement::Follower> follower_;
   std::map<std::string, Again> again_;
   std::set<std::string> not_opened_;  ///< that the exchange and the log were told of
+  /// By kind and name ("opens:NAME"), the id of the batch that carries it, as the outbox has them.
+  std::map<std::string, std::string, std::less<>> carried_;
   std::optional<Error> failure_;
   std::map<std::string, std::string> troubles_;  ///< what is in the way of what
   uint64_t seen_to_ = 0;                         ///< the state's last block

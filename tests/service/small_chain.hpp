@@ -35,8 +35,8 @@ class SmallChain {
                        test::PlainContract(fee_to, settlement.close_delay_s, settlement.decimals)});
   }
 
-  /// A block of `time`, in seconds.
-  void mine(uint64_t time, const std::vector<test::Sent>& parties = {}) {
+  /// A block of `time`, in seconds; `empty`: without what the account has sent.
+  void mine(uint64_t time, const std::vector<test::Sent>& parties = {}, bool empty = false) {
     const Block& last = blocks_.back();
     const Hash32 hash = keccak256("block " + std::to_string(++made_));
     Block next{{last.place.number + 1, hash, std::max(time, last.place.time + 1)},
@@ -51,7 +51,7 @@ class SmallChain {
       for (const exchange::ChainFact& fact : *facts) logs.push_back(test::log_of(fact));
       add(next, logs, hash);
     }
-    for (auto it = pool_.find(next.next_nonce); it != pool_.end();
+    for (auto it = pool_.find(next.next_nonce); it != pool_.end() && !empty;
          it = pool_.find(next.next_nonce)) {
       auto ran = run(next.contract, it->second.from, it->second.transaction.call, next.place.time);
       next.mined[it->second.hash] = ran.has_value();

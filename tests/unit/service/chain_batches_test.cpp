@@ -47,6 +47,23 @@ struct Settled : SmallParts, ChainMarket {
       turns();
     }
   }
+  /// Time goes by, and no block takes what was sent.
+  void empty_blocks(uint64_t ms) {
+    world.clock.pass(ms);
+    for (int i = 0; i < 2; ++i) chain->mine(world.clock.now().seconds() + i, {}, true);
+    turns();
+  }
+  /// One that waits until one of four that were sent before it is in a block.
+  LeaseId behind_four() {
+    for (uint64_t nonce = 1; nonce <= 4; ++nonce) {
+      (void)lease(nonce);
+      turns();
+    }
+    const LeaseId id = lease(5);
+    turns();
+    EXPECT_EQ(chain->waiting(), 4U);
+    return id;
+  }
   Sent withdraws(const SecretKey& owner) const {
     return {Sent::Kind::withdraw, owner.address(), chain->contract().balance(owner.address()), {}};
   }
@@ -130,6 +147,42 @@ TEST(ChainBatches, OneThatWasSkippedOpensAloneIfItCan) {
   EXPECT_EQ(on.state(mine), "funded");
   EXPECT_EQ(on.told(late, on.other).at("state"), "funded");
   EXPECT_EQ(on.chain->mined(), 2U);
+}
+
+TEST(ChainBatches, ThoseThatWereSkippedAreNoBatchAgain) {
+  Settled on;
+  const LeaseId mine = on.lease(1);
+  const std::vector<LeaseId> skipped{on.lease(1, on.other), on.lease(2, on.other)};
+  on.turns();
+  const Sent out = on.withdraws(on.other);
+  on.blocks(1, {out});
+  on.blocks(1, {{Sent::Kind::deposit, on.other.address(), out.amount, {}}});
+  on.blocks(4);
+  EXPECT_EQ(on.state(mine), "funded");
+  for (const LeaseId& id : skipped) EXPECT_EQ(on.told(id, on.other).at("state"), "funded");
+  EXPECT_EQ(on.chain->mined(), 3U);
+}
+
+TEST(ChainBatches, AClearanceThatIsNearlyOverGoesAlone) {
+  Settled on;
+  (void)on.behind_four();
+  on.empty_blocks(20'000);
+  EXPECT_EQ(on.chain->waiting(), 4U);
+  on.empty_blocks(15'000);
+  EXPECT_EQ(on.chain->waiting(), 5U);
+}
+
+TEST(ChainBatches, TheirClearanceEndsWithTheFirstOfTheirs) {
+  Settled on;
+  const LeaseId first = on.behind_four();
+  on.empty_blocks(20'000);
+  const LeaseId second = on.lease(6);
+  on.blocks(1);
+  ASSERT_EQ(on.chain->waiting(), 1U) << "both in one";
+  on.world.clock.pass(42'000);  // the first one's is over, the second one's is not
+  on.blocks(4);
+  EXPECT_EQ(on.chain->contract().find(first), nullptr);
+  EXPECT_NE(on.chain->contract().find(second), nullptr);
 }
 
 TEST(ChainBatches, AreSentOnceOverCrashes) {
