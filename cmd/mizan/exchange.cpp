@@ -26,6 +26,7 @@ struct Options {
   std::string development_issuer;
   fs::path status_lists;
   fs::path chain;
+  bool clock_is_right = false;
   bool keys = false;
   bool new_clearance_key = false;
   bool use_new_clearance_key = false;
@@ -74,6 +75,7 @@ Result<service::ExchangeConfig> read_config(const Context& context, const Option
   if (options.fee_bps) config.service.fee_bps = *options.fee_bps;
   if (!options.rules.empty()) config.rules.assign(options.rules.begin(), options.rules.end());
   if (!options.development_issuer.empty()) config.development_issuer = options.development_issuer;
+  config.service.clock_is_right = options.clock_is_right;
   if (!options.status_lists.empty()) config.service.status_lists = options.status_lists;
   if (!options.chain.empty()) {
     MIZAN_TRY(chain, load_chain(options.chain));
@@ -183,6 +185,8 @@ void add_exchange(CLI::App& app, Context& context) {
                      "Folder of issuers' status lists that you keep fresh");
   command.add_option("--chain", options.chain,
                      "Settle by the contract of this home (`mizan contract join`): settlement evm");
+  command.add_flag("--clock-is-right", options.clock_is_right,
+                   "Believe the machine's clock though the exchange was away for a week or more");
   command.add_flag("--keys", options.keys, "Make the keys, tell their addresses, and end");
   auto* fresh = command.add_flag(
       "--new-clearance-key", options.new_clearance_key,

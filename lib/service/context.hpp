@@ -58,6 +58,8 @@ struct ServiceConfig {
   ArtifactLimits artifacts{};
   SequencerOptions sequencer{};
   size_t max_watchers = 1000;  ///< of offers
+  /// The operator's word that more than a week has passed since the journal's last command.
+  bool clock_is_right = false;
   size_t max_watchers_per_address = 50;
 };
 

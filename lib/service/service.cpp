@@ -16,6 +16,8 @@ namespace {
 constexpr uint64_t kMeterMs = 500;
 constexpr uint64_t kWatchMs = 1000;
 constexpr uint64_t kExpireMs = 600'000;
+constexpr uint64_t kDayMs = 86'400'000;
+constexpr uint64_t kMostAwayDays = 7;
 
 /// "" without any, so that an exchange without policy begins as it always did.
 std::string development_options(const std::map<std::string, std::string>& issuers) {
@@ -24,6 +26,20 @@ std::string development_options(const std::map<std::string, std::string>& issuer
   for (const auto& [uri, jwk] : issuers)
     text += (text.ends_with('{') ? "" : ",") + json_text(json::value(uri)) + ":" + jwk;
   return text + "}}";
+}
+
+/// A start believes the machine's clock, whose time never goes back: of a wrong one all that is
+/// open would fall due at once, for good.
+Result<void> check_clock(const Exchange& recovered, UnixMs now, bool is_right) {
+  if (!recovered.config() || now <= recovered.now() || is_right) return {};
+  const uint64_t days = (now.ms - recovered.now().ms) / kDayMs;
+  if (days < kMostAwayDays) return {};
+  return fail(Error{
+      ErrorCode::conflict,
+      "this machine's clock says that " + std::to_string(days) +
+          " days have passed since the journal's last command: set the clock, or, if "
+          "it is right, start once with --clock-is-right",
+      {}}.with("field", "clock_is_right"));
 }
 
 exchange::Genesis genesis_of(const ServiceConfig& config, const ExchangeKeys& keys) {
@@ -149,6 +165,7 @@ Result<std::unique_ptr<Service>> Service::open(ServiceConfig config, ServicePart
   if (parts.journal.head().sequence == 0 && config.rules && !config.rules->is_empty())
     MIZAN_CHECK(rules->keep(config.rules));
   MIZAN_TRY(recovered, recover_state(parts.journal, false, rules->all()));
+  MIZAN_CHECK(check_clock(recovered, parts.clock.now(), config.clock_is_right));
   MIZAN_TRY(artifacts, ArtifactStore::open(config.state / "artifacts", config.artifacts));
   auto impl = std::make_unique<Impl>(std::move(config), parts, std::move(recovered),
                                      std::move(artifacts), std::move(rules));

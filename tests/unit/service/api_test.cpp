@@ -25,6 +25,22 @@ TEST(Api, SaysWhatIsWrongWithItsFirstConfiguration) {
   EXPECT_THAT(opened.error().message, testing::HasSubstr("fee_bps"));
 }
 
+TEST(Api, AStartDoesNotBelieveAClockThatIsAWeekAhead) {
+  World world;
+  world.clock.pass(6 * 86'400'000);
+  world.restart();
+  world.clock.pass(7 * 86'400'000);
+  const auto opened = world.open_service();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().message, testing::HasSubstr("7 days have passed"));
+  EXPECT_THAT(opened.error().message, testing::HasSubstr("--clock-is-right"));
+  world.configure = [](ServiceConfig& config) { config.clock_is_right = true; };
+  world.restart();
+  EXPECT_EQ(world.get("/v1/health").body.at("status"), "ok");
+  world.configure = {};
+  world.restart();
+}
+
 TEST(Api, GrantsAndAcknowledges) {
   World world;
   const Answered answer = world.post("/v1/grants", world.grant(world.buyer.address(), 500));
