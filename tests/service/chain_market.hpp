@@ -38,6 +38,7 @@ struct ChainMarket {
   /// Of a bid by `buyer`, matched and accepted.
   LeaseId lease(uint64_t nonce, const SecretKey& buyer) {
     eip712::Bid bid = world.bid(nonce);
+    bid.latest_start = bid.valid_until = world.clock.now().seconds() + bids_last_s;
     bid.buyer = buyer.address();
     const Answered answer =
         world.post("/v1/bids", json::object{{"bid", to_json(bid)},
@@ -82,6 +83,7 @@ struct ChainMarket {
   World world;
   World::Open agent;
   uint64_t beat = 0;
+  uint64_t bids_last_s = 60;
 };
 
 }  // namespace mizan::service

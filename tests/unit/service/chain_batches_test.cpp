@@ -174,6 +174,7 @@ TEST(ChainBatches, AClearanceThatIsNearlyOverGoesAlone) {
 
 TEST(ChainBatches, TheirClearanceEndsWithTheFirstOfTheirs) {
   Settled on;
+  on.bids_last_s = 600;
   const LeaseId first = on.behind_four();
   on.empty_blocks(20'000);
   const LeaseId second = on.lease(6);
