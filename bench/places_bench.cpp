@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -90,7 +91,7 @@ struct Attack {
 
 void run(uint32_t places, uint64_t asks, uint64_t live) {
   Attack attack(places);
-  const uint64_t piece = asks / 8;
+  const uint64_t piece = std::max<uint64_t>(asks / 8, 1);
   uint64_t taken = 0;
   Clock::duration took{};
   for (uint64_t i = 0; i < asks; ++i) {

@@ -340,7 +340,8 @@ TEST_F(OrdersTest, AnswersToAsksAreKeptForAccountsThatHadMoney) {
     const OrderId open = w.apply(free, Idempotency{party(n), "ask", {}}).answer->order;
     w.apply(CancelAsk{{party(n), open}, {}}, Idempotency{party(n), "end", {}});
   }
-  EXPECT_LT(w.core.encode().size(), before + 100 * 120) << "a provider's record each, no more";
+  EXPECT_LT(w.core.encode().size(), before + size_t{100} * 120)
+      << "a provider's record each, no more";
 
   w.grant(party(kProvider), 1);
   const PlaceAsk next = w.ask(kProvider, 10);

@@ -66,7 +66,7 @@ TEST_F(PlacesTest, AnAskTakesAPlaceForEachKiB) {
   EXPECT_EQ(places_of(ask, std::string(1020, 'x')), 1U);
   EXPECT_EQ(places_of(ask, std::string(1021, 'x')), 2U);
   ask.nodes = 1024;
-  EXPECT_EQ(places_of(ask, std::string(12 * 1024, 'x')), 16U);
+  EXPECT_EQ(places_of(ask, std::string(size_t{12} * 1024, 'x')), 16U);
 }
 
 TEST_F(PlacesTest, WhoWasSilentLongestGivesWay) {
@@ -229,7 +229,7 @@ TEST_F(PlacesTest, StrangersThatLeaveAreForgottenTheOldestFirst) {
   EXPECT_EQ(w.code(w.heartbeat(kFirstOfMany)), ErrorCode::not_found);
   w.ok(w.heartbeat(kFirstOfMany + 49));
   w.ok(w.heartbeat(kHonest));
-  EXPECT_LT(w.core.encode().size() + 45 * 60, full);
+  EXPECT_LT(w.core.encode().size() + size_t{45} * 60, full);
   expect_same_after_restore(w, Tick{});
 }
 
