@@ -201,12 +201,13 @@ void Auditor::take_bounds(const Sequenced& command, const Outcome& outcome) {
     if (there->stopped != 0) to = std::min(to, there->stopped);
     if (stops && seen->lease == id) to = std::min(to, seen->stop);
     const uint64_t from = std::max(there->opened, lease->terms.start);
-    at.bound_ms = std::min(at.bound_ms, (to - std::min(to, from)) * 1'000);
-    at.covered_ms = std::min(at.covered_ms, at.bound_ms);
+    const uint64_t bound_ms = (to - std::min(to, from)) * 1'000;
+    at.bound_ms = std::min(at.bound_ms, bound_ms);
+    at.covered_ms = std::min(at.covered_ms, bound_ms);
     if (at.stopped.ms == 0) continue;
-    const UnixMs counted = std::min(at.heard, at.stopped);
-    at.stopped = std::min(at.stopped, UnixMs{at.opened.ms + at.bound_ms});
-    const uint64_t past_ms = counted.ms - std::min(counted, at.stopped).ms;
+    const UnixMs counted = last_billed(*lease, at, at.heard);
+    at.stopped = std::min(at.stopped, UnixMs{at.opened.ms + bound_ms});
+    const uint64_t past_ms = counted.ms - last_billed(*lease, at, at.heard).ms;
     at.heard_ms -= std::min(at.heard_ms, past_ms);
   }
 }

@@ -77,7 +77,7 @@ class Auditor {
     uint64_t heard_ms = 0;      ///< from heartbeat to heartbeat, and each time the grace at most
     uint64_t forfeited_ms = 0;  ///< what that leaves out since it was funded
     uint64_t covered_ms = 0;
-    uint64_t bound_ms = UINT64_MAX;  ///< on a chain: what the contract would pay
+    uint64_t bound_ms = UINT64_MAX;  ///< on a chain: the least that the contract would pay
     u128 vouchered = 0;
   };
   Metered metered(const LeaseId& lease) const {
