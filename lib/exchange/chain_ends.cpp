@@ -12,15 +12,18 @@ bool Exchange::Core::waits_for_close(const Lease& lease) const {
   return lease.over() ? locked_on_chain(lease.id) : lease.closing;
 }
 
-/// Refused is what asks for more than `charged` pays; the details' `paid` says how much that is.
+/// Refused is what asks for more than `charged` pays; the details' `paid` says what to ask for: in
+/// whole nano-USD, of which a token with more decimals than nine leaves a part to the provider.
 Result<void> Exchange::Core::check_pay(const Lease& lease, Money charged,
                                        const eip712::Close& close) {
   const Money pay = charged - part_of(charged, lease.terms.fee_bps);
   if (pay >= Money{close.min_paid}) return {};
+  const Money sure =
+      part_of(charged, kWholeBps - std::min<uint32_t>(kWholeBps, lease.terms.fee_bps));
   return fail(Error{
       ErrorCode::conflict, "close.minPaid is above the pay, which is " + mizan::to_string(pay), {}}
                   .with("field", "close.minPaid")
-                  .with("paid", mizan::to_string(pay)));
+                  .with("paid", mizan::to_string(sure)));
 }
 
 /// The provider's word after its bill was fixed without it.

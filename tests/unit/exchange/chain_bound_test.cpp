@@ -53,9 +53,9 @@ TEST_F(ChainBoundTest, NothingIsBilledPastTheContractsStop) {
   w.wait_ms(2'000);
   w.beat(id, 4, 0, 12'000);
   EXPECT_EQ(w.lease(id).seconds_billed(), 7u);
-  EXPECT_EQ(paid_of_refusal(id, 99), "70") << "what the vouchers say is above the contract's bound";
+  EXPECT_EQ(paid_of_refusal(id, 99), "69") << "what the vouchers say is above the contract's bound";
   w.sees({stop_after(id, 7)});
-  w.ok(Close{{id, 70}, {}});
+  w.ok(Close{{id, 69}, {}});
   EXPECT_EQ(w.seen<LeaseClosing>().back().cumulative.nano, 70u);
   w.finalize(id);
   EXPECT_EQ(w.lease(id).vouchered, 70u) << "the voucher is the bill, and what the contract pays";
@@ -79,8 +79,8 @@ TEST_F(ChainBoundTest, ABillThatWasSignedBeforeTheStopIsHeardIsLowered) {
   EXPECT_FALSE(w.lease(id).close) << "the contract would refuse it";
   w.check();
   EXPECT_EQ(w.code(Finalize{id, 100, Signature{}}), ErrorCode::conflict);
-  EXPECT_EQ(paid_of_refusal(id, 99), "80");
-  w.ok(Close{{id, 80}, {}});
+  EXPECT_EQ(paid_of_refusal(id, 99), "79");
+  w.ok(Close{{id, 79}, {}});
   w.finalize(id);
   EXPECT_EQ(w.lease(id).vouchered, 80u);
   EXPECT_TRUE(wants(id).close);
@@ -136,8 +136,8 @@ TEST_F(ChainBoundTest, OfABuyersOwnMeterTheBoundIsTheBill) {
   w.beat(id, 4, 0, 10'000);
   w.ok(PostVoucher{{id, 100}, {}});
   w.ok(StopSeen{id, opened + 7});
-  EXPECT_EQ(paid_of_refusal(id, 99), "70");
-  w.ok(Close{{id, 70}, {}});
+  EXPECT_EQ(paid_of_refusal(id, 99), "69");
+  w.ok(Close{{id, 69}, {}});
   w.ok(Finalize{id, 70, std::nullopt});
   EXPECT_TRUE(w.lease(id).billed);
   EXPECT_EQ(w.lease(id).seconds_billed(), 7u);
@@ -155,7 +155,7 @@ TEST_F(ChainBoundTest, ABuyersOwnMetersBillThatWaitsIsLoweredToo) {
   w.wait_ms(10'000);
   w.beat(id, 4, 0, 10'000);
   w.ok(PostVoucher{{id, 70}, {}});
-  w.ok(Close{{id, 70}, {}});
+  w.ok(Close{{id, 69}, {}});
   ASSERT_FALSE(w.lease(id).billed);
   w.sees({stop_after(id, 7)});
   EXPECT_TRUE(w.lease(id).billed) << "what is signed is all that the contract pays";
