@@ -13,5 +13,8 @@ eip712::Clearance clearance_of(const Lease& lease);
 eip712::Voucher voucher_of(const Lease& lease);
 /// Of a lease that was funded and is over.
 eip712::Receipt receipt_of(const Lease& lease);
+/// Whether the provider's Close may have ended it, which is over: the contract takes none that asks
+/// for more than it pays, in whole units of a token with six decimals or more.
+bool ended_by_close(const Lease& lease);
 
 }  // namespace mizan::exchange

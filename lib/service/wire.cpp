@@ -232,8 +232,9 @@ Result<json::object> receipt_bundle(const exchange::Lease& lease, const eip712::
   const bool vouchered = lease.vouchered != 0;
   out["voucher"] = vouchered ? to_json(exchange::voucher_of(lease)) : json::value(nullptr);
   out["voucherSignature"] = vouchered ? to_json(lease.voucher_signature) : json::value(nullptr);
-  out["close"] = to_json(lease.close);
-  out["closeSignature"] = lease.close ? to_json(lease.close_signature) : json::value(nullptr);
+  const bool closed = exchange::ended_by_close(lease);
+  out["close"] = closed ? to_json(lease.close) : json::value(nullptr);
+  out["closeSignature"] = closed ? to_json(lease.close_signature) : json::value(nullptr);
   out["receipt"] = to_json(receipt.receipt);
   out["receiptSignature"] = to_json(receipt.signature);
   return out;

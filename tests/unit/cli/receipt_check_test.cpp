@@ -137,7 +137,15 @@ TEST(ReceiptCheck, on_a_chain_amounts_are_whole_units_of_the_token) {
   b.receipt.charged = b.receipt.paid = 25'000;
   b.receipt.refunded = 455'000;
   sign(b, parties);
-  EXPECT_NE(wrong_rules(b), "") << "a unit less than the voucher";
+  EXPECT_NE(wrong_rules(b), "") << "a unit less than the time";
+  b.voucher->cumulative = 100 * 8 * 40;  // and the contract's clock allowed no more than 33 s
+  b.receipt.charged = b.receipt.paid = 26'000;
+  b.receipt.refunded = 454'000;
+  sign(b, parties);
+  EXPECT_EQ(wrong_rules(b), "");
+  b.voucher->cumulative = 100 * 8 * 32;
+  sign(b, parties);
+  EXPECT_EQ(wrong_rules(b), "charged is no more than the last voucher says; ");
 }
 
 TEST(ReceiptCheck, numbers_that_do_not_fit_are_found_though_they_are_signed) {

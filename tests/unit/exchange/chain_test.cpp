@@ -1,4 +1,5 @@
 // Leases on a chain: opening, closing, and both taken back (docs/LEASE.md).
+#include "exchange/receipt.hpp"
 #include "support/chain_world.hpp"
 
 namespace mizan::exchange {
@@ -120,6 +121,21 @@ TEST_F(ChainTest, IsSettledByTheContractsAmounts) {
   w.tick(8ULL * 24 * 3600 * 1000);
   EXPECT_EQ(w.core.find_lease(id), nullptr);
   EXPECT_EQ(w.mirror().find(id), nullptr);
+}
+
+TEST_F(ChainTest, AReceiptIsOfTheSecondsThatTheContractPaid) {
+  const LeaseId id = settling();
+  w.sees({chain::Closed{id, 100, 1, 900}});
+  Lease lease = w.lease(id);
+  lease.terms.rate = 1'000'000;
+  lease.final_seconds = 10;
+  lease.settlement.charged = 9'999'001;  // less than a unit of the token is missing
+  EXPECT_EQ(receipt_of(lease).seconds_billed, 10u);
+  EXPECT_TRUE(ended_by_close(lease));
+  lease.settlement.charged = 7'000'000;
+  EXPECT_EQ(receipt_of(lease).seconds_billed, 7u);
+  lease.close->min_paid = lease.settlement.paid + 1'000;
+  EXPECT_FALSE(ended_by_close(lease)) << "the contract had refused it";
 }
 
 TEST_F(ChainTest, AnOpeningThatWasNeverSentIsUndone) {
