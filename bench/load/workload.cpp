@@ -167,6 +167,7 @@ void Workload::read_mail() {
   }
   to_accept_.insert(to_accept_.end(), mail.matches.begin(), mail.matches.end());
   to_cancel_.insert(to_cancel_.end(), mail.resting.begin(), mail.resting.end());
+  to_finalize_.insert(to_finalize_.end(), mail.bills.begin(), mail.bills.end());
 }
 
 Command Workload::next() {
@@ -211,13 +212,10 @@ Command Workload::next() {
       if (!running_.is_zero()) return PostVoucher{{std::exchange(running_, {}), 0}, {}};
       break;
     case close:
-      if (const auto id = pop(to_close_)) {
-        to_finalize_.push_back(*id);
-        return Close{{*id, 0}, {}};
-      }
+      if (const auto id = pop(to_close_)) return Close{{*id, 0}, {}};
       break;
     case finalize:
-      if (const auto id = pop(to_finalize_)) return Finalize{*id, Signature{}};
+      if (const auto bill = pop(to_finalize_)) return *bill;
       break;
     default:
       break;
@@ -235,6 +233,9 @@ void Workload::learn(const Outcome& outcome, const Exchange& core) {
       const eip712::Terms& terms = core.find_lease(matched->lease)->terms;
       const std::lock_guard lock(mutex_);
       mail_.matches.push_back(terms);
+    } else if (const auto* closing = std::get_if<LeaseClosing>(&event)) {
+      const std::lock_guard lock(mutex_);
+      mail_.bills.push_back({closing->lease, closing->cumulative.nano, Signature{}});
     } else if (const auto* bid = std::get_if<BidChanged>(&event);
                bid != nullptr && bid->change == BidChange::resting) {
       for (const OpenBid& open : core.bids_of(bid->buyer))

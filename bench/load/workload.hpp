@@ -61,6 +61,7 @@ class Workload {
   struct Mail {
     std::vector<eip712::Terms> matches;
     std::vector<Resting> resting;
+    std::vector<exchange::Finalize> bills;  // fixed, and signed
   };
   exchange::Command ask();
   exchange::Command bid(bool with_query);
@@ -87,7 +88,7 @@ class Workload {
   std::deque<Resting> to_cancel_;
   LeaseId running_;  // the youngest
   std::deque<LeaseId> to_close_;
-  std::deque<LeaseId> to_finalize_;
+  std::deque<exchange::Finalize> to_finalize_;
 
   std::mutex mutex_;
   Mail mail_;
