@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kValidSeconds = 300;
 
 struct Flags {
-  std::string lease, reason, language = "en";
+  std::string lease, verdict, reason, language = "en";
   std::string account, person, group, list, effect = "block";
   bool off = false;
   std::string number, chip = "n/a", destination = "n/a", party, expires;
@@ -36,6 +36,12 @@ Result<std::vector<json::value>> rows_of(Session& session, const std::string& ta
   return std::vector<json::value>(rows.as_array().begin(), rows.as_array().end());
 }
 
+/// Whether `text` is the first digits of `id`, four or more.
+bool begins_with(const Hash32& id, const std::string& text) {
+  const std::string digits = text.starts_with("0x") ? text.substr(2) : text;
+  return digits.size() >= 4 && hex(id.view()).starts_with(digits);
+}
+
 /// A whole id, or the first digits of one that is held, up for review, or the caller's own.
 Result<LeaseId> named_lease(const Context& context, Session& session, const std::string& ref) {
   if (const auto whole = parse_fixed<LeaseId>(ref)) return *whole;
@@ -47,8 +53,7 @@ Result<LeaseId> named_lease(const Context& context, Session& session, const std:
     std::optional<LeaseId> found;
     for (const json::value& row : *rows) {
       MIZAN_TRY(id, member<LeaseId>(member_value(row, "lease"), "lease"));
-      const std::string digits = ref.starts_with("0x") ? ref.substr(2) : ref;
-      if (digits.size() < 4 || !hex(id.view()).starts_with(digits)) continue;
+      if (!begins_with(id, ref)) continue;
       if (found)
         return fail(ErrorCode::invalid_argument,
                     fmt::format("\"{}\" fits several leases: give more digits", ref));
@@ -126,12 +131,33 @@ Result<json::value> send_signed(Session& session, const std::string& target, con
                       hex(random_bytes(16)));
 }
 
+Result<std::string> verdict_text(Session& session, const LeaseId& lease,
+                                 const std::string& language) {
+  auto response = session.client().get(
+      fmt::format("/v1/leases/{}/verdict?lang={}", hex0x(lease.view()), language));
+  if (!response) return fail(std::move(response).error());
+  return std::move(response->body);
+}
+
+/// What the officer signs is the verdict that is shown here.
 Result<int> decide(const Context& context, const Flags& flags, bool approve) {
   MIZAN_TRY(session, Session::open(context, Access::orders));
   MIZAN_TRY(lease, named_lease(context, session, flags.lease));
+  MIZAN_TRY(text, verdict_text(session, lease, flags.language));
+  MIZAN_TRY(shown, parse_verdict(text));
+  MIZAN_TRY(verdict, member<Hash32>(shown, "hash"));
+  if (!flags.verdict.empty() && !begins_with(verdict, flags.verdict))
+    return fail(ErrorCode::conflict,
+                fmt::format("the verdict is {} now, not {}: look at it again with mizan policy "
+                            "explain {}; nothing was signed",
+                            hex0x(verdict.view()), flags.verdict, short_id(lease)));
+  const Terminal terminal(stdout, context.no_color);
+  if (!context.json) terminal.write(render_verdict(terminal, shown) + '\n');
   MIZAN_TRY(answer, send_signed(session, "/v1/policy/decisions", "decision",
-                                eip712::Decision{
-                                    .lease = lease, .approve = approve, .reason = flags.reason}));
+                                eip712::Decision{.lease = lease,
+                                                 .verdict = verdict,
+                                                 .approve = approve,
+                                                 .reason = flags.reason}));
   if (context.json) {
     print_json(answer);
     return kExitDone;
@@ -145,23 +171,21 @@ Result<int> decide(const Context& context, const Flags& flags, bool approve) {
     said += fmt::format("; it is {} as {}", state, short_id(member_or<LeaseId>(now, "lease")));
   else
     said += "; the buyer's escrow came back";
-  Terminal(stdout, context.no_color).write(said + '\n');
+  terminal.write(said + '\n');
   return kExitDone;
 }
 
 Result<int> explain(const Context& context, const Flags& flags) {
   MIZAN_TRY(session, Session::open(context, Access::requests));
   MIZAN_TRY(lease, named_lease(context, session, flags.lease));
-  auto response = session.client().get(
-      fmt::format("/v1/leases/{}/verdict?lang={}", hex0x(lease.view()), flags.language));
-  if (!response) return fail(std::move(response).error());
+  MIZAN_TRY(text, verdict_text(session, lease, flags.language));
   const Terminal terminal(stdout, context.no_color);
   if (context.json) {
     // As it came: the same bytes every time.
-    terminal.write(response->body + (response->body.ends_with('\n') ? "" : "\n"));
+    terminal.write(text + (text.ends_with('\n') ? "" : "\n"));
     return kExitDone;
   }
-  MIZAN_TRY(verdict, parse_verdict(response->body));
+  MIZAN_TRY(verdict, parse_verdict(text));
   terminal.write(render_verdict(terminal, verdict));
   return kExitDone;
 }
@@ -273,6 +297,9 @@ void add_decision(CLI::App& policy, Context& context, const std::shared_ptr<Flag
       approve ? "approve" : "reject",
       approve ? "Let a held deal go on; signed" : "Undo a held deal; signed");
   command.add_option("lease", flags->lease, "Id; its first digits do")->required();
+  command.add_option("--verdict", flags->verdict,
+                     "Only if this is its verdict still: the hash that explain showed; its first "
+                     "digits do");
   command.add_option("--reason", flags->reason, "Why, at most 1024 bytes: it is signed and kept")
       ->required();
   on_run(command, context, [&context, flags, approve] { return decide(context, *flags, approve); });

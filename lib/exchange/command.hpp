@@ -165,8 +165,9 @@ struct ProveFacts {
   MIZAN_FIELDS(account, facts)
 };
 /// An officer's word on a held deal. One reject ends it; as many different officers as the operator
-/// asks for approve it, and then it is matched. `conflict` where it is not held (any more),
-/// `policy_blocked` where the rules in force now block it.
+/// asks for approve it, and then it is matched. `conflict` where it is not held (any more), or is
+/// not the case whose verdict the decision names; `policy_blocked` where the rules in force now
+/// block it.
 struct Decide {
   Address officer;
   eip712::Decision decision;

@@ -17,6 +17,17 @@ bool was_approved(const Lease& lease) {
                      [](const OfficerDecision& decision) { return decision.approve; });
 }
 
+/// Whether no rule asks more of a person now than `then` asked of the case `kept`.
+bool asks_no_more(const policy::RuleSet& then, const CaseFile& kept, const policy::RuleSet& rules,
+                  const CaseFile& file, const Judgement& judgement) {
+  const auto shown = held_by(then, kept, judge(then, kept));
+  const auto now = held_by(rules, file, judgement);
+  return std::all_of(now.begin(), now.end(), [&shown](const auto& one) {
+    const auto asked = shown.find(one.first);
+    return asked != shown.end() && one.second <= asked->second;
+  });
+}
+
 /// What an officer approved passes as long as no rule asks more than was asked then.
 bool still_passes(const Lease& lease, const RuleSets& known, const policy::RuleSet& rules,
                   const CaseFile& file, const Judgement& judgement) {
@@ -24,13 +35,30 @@ bool still_passes(const Lease& lease, const RuleSets& known, const policy::RuleS
   if (judgement.disposition == Disposition::block || !was_approved(lease)) return false;
   const auto kept = read_case_file(lease.case_file);
   const auto then = known.find(lease.verdict.rule_set);
-  if (!kept || then == known.end()) return false;
-  const auto approved = held_by(*then->second, *kept, judge(*then->second, *kept));
-  const auto now = held_by(rules, file, judgement);
-  return std::all_of(now.begin(), now.end(), [&approved](const auto& one) {
-    const auto asked = approved.find(one.first);
-    return asked != approved.end() && one.second <= asked->second;
-  });
+  return kept && then != known.end() && asks_no_more(*then->second, *kept, rules, file, judgement);
+}
+
+/// Whether an answer to the verdict that officers are shown is one to the case of now: the same
+/// rules and facts, but for the day and the sums, which change by themselves, and nothing more
+/// asked.
+bool is_the_case_shown(const Lease& lease, const policy::RuleSet& rules, const CaseFile& file,
+                       const Judgement& judgement) {
+  if (lease.verdict.rule_set != rules.hash()) return false;
+  auto shown = read_case_file(lease.case_file);
+  if (!shown || !asks_no_more(rules, *shown, rules, file, judgement)) return false;
+  shown->subject.date = file.subject.date;
+  shown->subject.group_units = file.subject.group_units;
+  shown->subject.training_work = file.subject.training_work;
+  return mizan::encode(*shown) == mizan::encode(file);
+}
+
+tl::unexpected<Error> case_changed(const Lease& lease) {
+  const std::string verdict = hex0x(lease.verdict.hash.view());
+  return fail(Error{
+      ErrorCode::conflict,
+      "the case is another than the one that this decision answers: look at it again (mizan "
+      "policy explain), then decide; the deal stays held",
+      {}}.with("verdict", verdict));
 }
 
 bool names_listed(const CaseFile& file, const Address& party) {
@@ -57,6 +85,7 @@ Result<Answer> Exchange::Core::run(const Decide& command) {
   MIZAN_TRY(lease, find_lease(decision.lease));
   if (lease->state != LeaseState::held)
     return fail(ErrorCode::conflict, "the deal is not held (any more)");
+  if (decision.verdict != lease->verdict.hash) return case_changed(*lease);
   CaseFile file;
   Judgement judgement;
   if (decision.approve) {
@@ -68,6 +97,12 @@ Result<Answer> Exchange::Core::run(const Decide& command) {
     if (judgement.disposition == Disposition::block)
       return fail(ErrorCode::policy_blocked,
                   "no person can approve this: " + note_of(spoken(*rules, file, judgement)));
+    // Facts that lapse and sums that grow call no review: it is shown now.
+    if (judgement.disposition != Disposition::pass &&
+        !is_the_case_shown(*lease, *rules, file, judgement)) {
+      ask_anew(*lease, file, judgement);
+      return case_changed(*lease);
+    }
   }
   MIZAN_CHECK(take_nonce(command.officer, decision.nonce, decision.deadline, "decision"));
   lease->decisions.push_back({command.officer, decision.approve, decision.reason, state.now});
@@ -158,7 +193,7 @@ void Exchange::Core::review_one(Lease& lease) {
       std::erase_if(lease.decisions, [this](const OfficerDecision& decision) {
         return !check_officer(decision.officer);
       });
-      if (!still_passes(lease, known_rules, *rules, file, judgement))
+      if (lease.decisions.empty() || !is_the_case_shown(lease, *rules, file, judgement))
         ask_anew(lease, file, judgement);
       else if (lease.decisions.size() >= options.signers_needed)
         open_held(lease, file, judgement);  // fewer are needed than were

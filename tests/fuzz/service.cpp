@@ -209,7 +209,12 @@ void Driven::sign(std::string& body) const {
   sign_one<RequestClose>(object, "request", buyer_, [](RequestClose&) {});
   sign_one<PolicyChange>(object, "change", operator_,
                          [&](PolicyChange& change) { change.options_hash = hash_of("options"); });
-  sign_one<Decision>(object, "decision", operator_, [](Decision&) {});
+  sign_one<Decision>(object, "decision", operator_, [&](Decision& decision) {
+    decision.verdict = service_->state().read([&](const exchange::Exchange& core) {
+      const exchange::Lease* lease = core.find_lease(decision.lease);
+      return lease == nullptr ? Hash32{} : lease->verdict.hash;
+    });
+  });
   sign_one<Listing>(object, "listing", operator_, [](Listing&) {});
   sign_one<LicenceOnFile>(object, "licence", operator_, [](LicenceOnFile&) {});
   sign_one<Heartbeat>(object, "heartbeat", provider_,

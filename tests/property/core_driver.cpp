@@ -231,8 +231,9 @@ Command CoreDriver::decide(const Exchange& core) {
   if (held.empty()) return Tick{};
   Decide out;
   out.officer = address(chance(90) ? 1001 + pick(2) * 4 : pick(2000));
-  out.decision = {held[pick(held.size())]->id, chance(70), "looked at", random_(),
-                  now_ms_ / 1000 + pick(20)};
+  const Lease& shown = *held[pick(held.size())];
+  const Hash32 verdict = chance(95) ? shown.verdict.hash : Hash32{{1}};
+  out.decision = {shown.id, verdict, chance(70), "looked at", random_(), now_ms_ / 1000 + pick(20)};
   return out;
 }
 

@@ -85,7 +85,11 @@ class PolicyWorld : public World {
                                      {"signature", signature(message, signer ? *signer : by)}});
   }
   eip712::Decision decision(const LeaseId& lease, bool approve) {
-    return {lease, approve, "looked into", next_nonce++, clock.now().seconds() + 60};
+    const Hash32 verdict = service->state().read([&lease](const exchange::Exchange& core) {
+      const exchange::Lease* shown = core.find_lease(lease);
+      return shown == nullptr ? Hash32{} : shown->verdict.hash;
+    });
+    return {lease, verdict, approve, "looked into", next_nonce++, clock.now().seconds() + 60};
   }
   Answered decide(const LeaseId& lease, bool approve, const SecretKey& by) {
     return order("/v1/policy/decisions", "decision", decision(lease, approve), by);

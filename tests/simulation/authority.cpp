@@ -88,8 +88,8 @@ void Authority::decide(bool approve) {
   if (held.empty()) return;
   Decide command;
   command.officer = exchange_.operator_key().address();
-  command.decision = {held[random_.below(held.size())]->id, approve, "looked at", nonce_++,
-                      deadline()};
+  const exchange::Lease& shown = *held[random_.below(held.size())];
+  command.decision = {shown.id, shown.verdict.hash, approve, "looked at", nonce_++, deadline()};
   command.signature = sign(command.decision);
   exchange_.submit(std::move(command), nullptr);
 }

@@ -145,7 +145,9 @@ class PolicyWorld : public CoreWorld {
   std::string note() const { return lease(last).verdict.note; }
 
   exchange::Decide decision(const LeaseId& id, bool approve, uint8_t officer = 251) {
-    return {party(officer), {id, approve, "looked at", next_nonce++, seconds() + 60}, {}};
+    const exchange::Lease* shown = core.find_lease(id);
+    const Hash32 verdict = shown == nullptr ? Hash32{} : shown->verdict.hash;
+    return {party(officer), {id, verdict, approve, "looked at", next_nonce++, seconds() + 60}, {}};
   }
   exchange::ListParty listing(const std::string& effect, bool listed = true) {
     exchange::ListParty out;

@@ -166,12 +166,18 @@ class PolicyCalls:
             walk.expect(403, c.get(target, walk.buyer))
 
         target = "/v1/policy/decisions"
-        message = {"lease": lease, "approve": False, "reason": "not this one"} | self.soon()
+        asked = placed["leases"][0]["verdict"]["hash"]
+        message = {"lease": lease, "verdict": asked, "approve": False,
+                   "reason": "not this one"} | self.soon()
         walk.expect(401, c.post(target, self.order("Decision", "decision", message,
                                                    signer=walk.buyer)))
         walk.expect(403, c.post(target, self.order("Decision", "decision", message, walk.buyer)))
         walk.expect(404, c.post(target, self.order("Decision", "decision",
                                                    message | {"lease": ZERO})))
+        changed = walk.expect(409, c.post(target, self.order("Decision", "decision",
+                                                             message | {"verdict": ZERO})),
+                              "conflict").json
+        assert changed["details"]["verdict"] == asked
         walk.expect(400, c.post(target, {}))
         walk.expect(413, c.post(target, b"x" * 70_000))
         body = self.order("Decision", "decision", message)

@@ -81,8 +81,11 @@ class Policy(unittest.TestCase):
             self.assertEqual(market.refused(who, "policy", "queue")["code"], "forbidden")
         # Terms that start in another second have another id.
         wait_until(lambda: time.time() > lease["terms"]["start"] + 1, "another second")
-        said = market.mizan("operator", "policy", "approve", lease["lease"][:10], "--reason",
-                            "seen the register of members").stdout
+        word = ("policy", "approve", lease["lease"][:10], "--reason", "seen the register of members")
+        another = market.refused("operator", *word, "--verdict", "0x00000000")
+        self.assertEqual(another["code"], "conflict")
+        said = market.mizan("operator", *word, "--verdict", told["hash"][:12]).stdout
+        self.assertIn(told["hash"], said)
         self.assertIn("approved", said)
         self.assertEqual(client.wait(), 0, client.said())
         self.assertEqual(client.lines(), ["let through"])

@@ -117,6 +117,56 @@ TEST_F(PolicyTest, OfficersSeeWhatIsAskedNow) {
   EXPECT_TRUE(Exchange::restore(w.core.encode(), w.core.known_rules()));
 }
 
+TEST_F(PolicyTest, ADecisionAnswersTheVerdictThatItNames) {
+  w.prove(kBuyer, {.parent = ""});
+  ASSERT_EQ(w.fate(w.want(kBuyer, 1, kTraining)), Fate::held);
+  const LeaseId id = w.last;
+  const Decide approved = w.decision(id, true);
+  const Decide rejected = w.decision(id, false);
+  w.prove(kBuyer, {.parent = "CN"});  // after both were signed
+  ASSERT_EQ(w.lease(id).state, LeaseState::held);
+  const Outcome refused = w.apply(approved);
+  ASSERT_FALSE(refused.answer);
+  EXPECT_EQ(refused.answer.error().code, ErrorCode::conflict);
+  EXPECT_EQ(refused.answer.error().details.at("verdict"), hex0x(w.lease(id).verdict.hash.view()));
+  EXPECT_EQ(w.code(rejected), ErrorCode::conflict);
+  Decide none = w.decision(id, true);
+  none.decision.verdict = {};
+  EXPECT_EQ(w.code(none), ErrorCode::conflict);
+  EXPECT_EQ(w.lease(id).state, LeaseState::held);
+  EXPECT_TRUE(w.lease(id).decisions.empty());
+  Decide seen = approved;  // its nonce was not taken
+  seen.decision.verdict = w.lease(id).verdict.hash;
+  w.ok(seen);
+  EXPECT_EQ(w.seen<Matched>().size(), 1u);
+  w.check_replay();
+}
+
+TEST_F(PolicyTest, FactsThatLapsedBeforeADecisionAreShownFirst) {
+  PartyFacts facts = w.facts({.parent = "CN"});
+  facts.expires_at = w.seconds() + 30;
+  w.ok(ProveFacts{party(kBuyer), facts});
+  ASSERT_EQ(w.fate(w.want(kBuyer, 1, kTraining)), Fate::held);
+  const LeaseId id = w.last;
+  const Hash32 shown = w.lease(id).verdict.hash;
+  w.wait_ms(31'000);
+  EXPECT_EQ(w.lease(id).verdict.hash, shown) << "what lapses calls no review";
+  ASSERT_EQ(w.code(w.decision(id, true)), ErrorCode::conflict);
+  EXPECT_NE(w.lease(id).verdict.hash, shown);
+  EXPECT_EQ(w.seen<LeaseChanged>().back().lease, id);
+  EXPECT_TRUE(replay(w.lease(id), w.core.known_rules())->same);
+  w.check_replay();
+  EXPECT_TRUE(Exchange::restore(w.core.encode(), w.core.known_rules()));
+}
+
+TEST_F(PolicyTest, ASumThatGrowsMakesItNoOtherCase) {
+  const LeaseId id = held();
+  const Decide approved = w.decision(id, true);
+  w.wait_ms(2'000);
+  ASSERT_EQ(w.fate(w.want(kBuyer, 1, kTraining)), Fate::held) << "more units of the group";
+  w.ok(approved);
+}
+
 TEST_F(PolicyTest, OnlyOfficersDecideAndEachMessageCountsOnce) {
   const LeaseId id = held();
   EXPECT_EQ(w.code(w.decision(id, true, kOther)), ErrorCode::forbidden);
@@ -131,6 +181,7 @@ TEST_F(PolicyTest, OnlyOfficersDecideAndEachMessageCountsOnce) {
   ASSERT_EQ(w.fate(w.want(kBuyer, 2, kTraining)), Fate::held) << "a new bid is a new question";
   auto again = reject;
   again.decision.lease = w.last;
+  again.decision.verdict = w.lease(w.last).verdict.hash;
   EXPECT_EQ(w.code(again), ErrorCode::replayed);
 }
 
@@ -167,6 +218,21 @@ TEST_F(TwoSigners, AnApprovalOfAMilderCaseIsTakenBack) {
   EXPECT_EQ(w.lease(id).state, LeaseState::held) << "one has approved what is asked now";
   w.ok(w.decision(id, true));
   EXPECT_EQ(w.seen<Matched>().size(), 1u);
+  w.check_replay();
+}
+
+TEST_F(TwoSigners, AnApprovalOfOtherFactsIsTakenBack) {
+  w.prove(kBuyer, {.parent = "CN"});
+  ASSERT_EQ(w.fate(w.want(kBuyer, 1, kTraining)), Fate::held);
+  const LeaseId id = w.last;
+  w.ok(w.decision(id, true));
+  const Decide second = w.decision(id, true, kOfficer);
+  w.ok(w.change(w.in_force, options()));
+  ASSERT_EQ(w.lease(id).decisions.size(), 1u) << "the same case still";
+  w.prove(kBuyer, {.parent = "RU"});
+  ASSERT_EQ(w.lease(id).state, LeaseState::held);
+  EXPECT_TRUE(w.lease(id).decisions.empty()) << "though no other rule asks";
+  EXPECT_EQ(w.code(second), ErrorCode::conflict);
   w.check_replay();
 }
 

@@ -96,9 +96,12 @@ TEST_F(PolicyTest, ChangesAreSignedByWhomTheyName) {
   change.change.options_hash = keccak256(change.options);
   change.signature = eip712::sign(w.domain, change.change, key);
   EXPECT_EQ(verify(change, w.core).error().code, ErrorCode::unauthenticated);
-  Decide decide{key.address(), {LeaseId{}, true, "", 1, 1}, {}};
+  Decide decide{key.address(), {LeaseId{}, Hash32{}, true, "", 1, 1}, {}};
   decide.signature = eip712::sign(w.domain, decide.decision, key);
   EXPECT_TRUE(verify(decide, w.core));
+  decide.decision.verdict = Hash32{{1}};
+  EXPECT_FALSE(verify(decide, w.core)) << "an answer to another verdict";
+  decide.decision.verdict = Hash32{};
   decide.decision.approve = false;
   EXPECT_FALSE(verify(decide, w.core));
   EXPECT_TRUE(verify(ProveFacts{}, w.core));

@@ -156,7 +156,7 @@ TEST(Hostile, NoForgedCommandReachesTheJournal) {
        eip712::RequestClose{lease, 1, deadline, 0});
   post("/v1/policy", "change", eip712::PolicyChange{empty, false, keccak256("{}"), 1, deadline},
        {{"options", json::object{}}});
-  post("/v1/policy/decisions", "decision", eip712::Decision{lease, true, "so", 1, deadline},
+  post("/v1/policy/decisions", "decision", eip712::Decision{lease, {}, true, "so", 1, deadline},
        officer);
   post("/v1/policy/listings", "listing",
        eip712::Listing{world.buyer.address(), {}, {}, "SDN", "block", true, 1, deadline}, officer);

@@ -217,6 +217,12 @@ TEST(PolicyApi, AnOfficerDecidesOnAHeldDeal) {
   EXPECT_EQ(world.decide(LeaseId{{5}}, true, world.officer).code(), "not_found");
   EXPECT_EQ(world.post("/v1/policy/decisions", json::object{}).status, 400U);
 
+  eip712::Decision unseen = world.decision(id, true);
+  unseen.verdict = Hash32{{1}};
+  const Answered changed = world.order("/v1/policy/decisions", "decision", unseen, world.officer);
+  EXPECT_EQ(changed.code(), "conflict") << changed.raw;
+  EXPECT_EQ(changed.body.at("details").at("verdict"), lease.at("verdict").at("hash"));
+
   const Answered approved = world.decide(id, true, world.officer);
   ASSERT_EQ(approved.status, 200U) << approved.raw;
   EXPECT_EQ(approved.body.at("lease").at("state"), "matched");
