@@ -97,7 +97,9 @@ UnixMs Auditor::time_at(uint64_t world_ms) const {
   const auto after =
       std::upper_bound(record_times_.begin(), record_times_.end(), world_ms,
                        [](uint64_t at_ms, const auto& record) { return at_ms < record.first; });
-  return after == record_times_.begin() ? UnixMs{} : std::prev(after)->second;
+  if (after == record_times_.begin()) return {};
+  const auto& [then_ms, time] = *std::prev(after);
+  return UnixMs{time.ms + (world_ms - then_ms)};
 }
 
 /// Of what policy or a listing ends, whether it had a reason to; and nobody who is on a list that

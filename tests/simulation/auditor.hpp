@@ -56,7 +56,7 @@ class Auditor {
   uint64_t stopped_ms(const LeaseId& lease) const { return at(stopped_ms_, lease); }
   /// When its last voucher was in the journal; 0: none was.
   uint64_t vouchered_ms(const LeaseId& lease) const { return at(vouchered_ms_, lease); }
-  /// The exchange's own time, as its last record until then has it.
+  /// The exchange's own time, as its last record until then and the time since have it.
   UnixMs time_at(uint64_t world_ms) const;
   /// When its bill was fixed.
   uint64_t closing_ms(const LeaseId& lease) const { return at(closing_ms_, lease); }
