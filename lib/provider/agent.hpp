@@ -188,6 +188,7 @@ class Agent {
   uint64_t beat_at_ms_ = 0;
   uint64_t last_taken_ms_ = 0;      ///< when the last heartbeat that was taken was sent
   uint64_t exchange_ahead_ms_ = 0;  ///< exchange's wall clock minus our monotonic one
+  bool exchange_heard_ = false;     ///< since the start; before, that is our own wall clock
   uint64_t wakeup_ms_ = 0;
 };
 

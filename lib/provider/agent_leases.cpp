@@ -113,7 +113,8 @@ std::string Agent::overdue(const LeaseRun& run) const {
   // A buyer that is its own meter could sign one second in each patience.
   const bool own_meter = record.terms.meter != parts_.facts.meter;
   const bool unpaid = now > paid_at + patience_ms || (own_meter && unpaid_ms(run) > patience_ms);
-  if (record.terms.rate == 0 || !unpaid) return "";
+  // Whose fault that is its clock says; who has not heard it yet waits, at most for the grace.
+  if (record.terms.rate == 0 || !unpaid || !exchange_heard_) return "";
   // The clock that pays may have been set past the end of the lease: then nobody was late.
   return exchange_seconds() >= record.terms.start + record.terms.seconds ? "time_up" : "agent_late";
 }

@@ -19,6 +19,7 @@ void Agent::handle(const Welcome& message) {
   attempts_ = 0;
   beat_due_ = true;
   exchange_ahead_ms_ = message.time_ms - now_ms();
+  exchange_heard_ = true;
   std::set<LeaseId> known;
   for (const WelcomeLease& each : message.leases) {
     known.insert(each.lease);

@@ -223,5 +223,22 @@ TEST(Agent, IsNotLateWhereTheExchangesClockWasSetPastTheEnd) {
   EXPECT_EQ(r.lease().status.reason, "time_up");
 }
 
+TEST(Agent, JudgesByTheExchangesClockAloneWhoWasLate) {
+  Running r({.runs_ms = 500'000});
+  r.world.meter = World::key(9);
+  r.world.run_for(46'000);  // of the fifty that it waits for a voucher
+  r.world.exchange_up = false;
+  r.world.wall_offset_ms += 24 * 3'600'000;  // its own clock is wrong
+  r.world.restart_in(6'000);
+  r.world.run_for(12'000);
+  ASSERT_TRUE(r.world.agent);
+  EXPECT_EQ(r.world.jobs.size(), 1U) << "the grace is not over";
+  EXPECT_EQ(r.lease().status.phase, 2);
+  r.world.wall_offset_ms -= 24 * 3'600'000;
+  r.world.exchange_up = true;
+  ASSERT_TRUE(r.world.run_until([&] { return r.lease().over(); }, 100'000));
+  EXPECT_EQ(r.lease().status.reason, "agent_late");
+}
+
 }  // namespace
 }  // namespace mizan::provider
